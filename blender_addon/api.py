@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The add-on from Python: everything its operators do, callable without them.
+
+    from bl_ext.user_default.lifelike import api
+    outcome = api.enhance(bpy.context, source="RENDER", outputs={"IMAGE", "COMPOSITOR"}, strength=0.8)
+    outcome.image.save_render("after.png")
+
+Main thread only. `enhance` blocks; `begin`, `THE_BACKEND.poll` and `finish` are its parts for those who must not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+
+from lifelike_protocol.errors import ErrorCode, LifelikeError
+from lifelike_protocol.messages import Frame, Method, Result, Settings
+
+from . import preferences
+from .backend import THE_BACKEND
+from .capture.image import capture_image
+from .capture.render_result import capture_render_result
+from .capture.viewport import capture_viewport
+from .deliver.compositor import deliver_compositor
+from .deliver.image import deliver_image, deliver_mask
+from .deliver.texture import deliver_texture
+from .jobs import Job, JobState
+from .outcome import FaceOutcome, Outcome
+from .request import Request
+
+
+def enhance(
+    context: bpy.types.Context,
+    *,
+    on_progress: Callable[[Job], None] | None = None,
+    **settings: Any,
+) -> Outcome:
+    """Captures, waits for the backend, delivers.
+
+    Args:
+        on_progress: called with the job whenever it came forward.
+        settings: fields of `Request`; what is not given comes from `context.scene.lifelike`.
+
+    Raises:
+        LifelikeError: whatever went wrong; nothing has been delivered then.
+    """
+    request = Request.from_scene(context.scene, **settings)
+    job = begin(context, request)
+    timeouts = preferences.of(context)
+    THE_BACKEND.wait(job, float(timeouts.timeout + timeouts.start_timeout), on_progress)
+    return finish(context, request, job)
+
+
+def begin(context: bpy.types.Context, request: Request) -> Job:
+    """Captures the picture and hands it to the backend, which is started when the preferences say so.
+
+    Raises:
+        LifelikeError: the request cannot work, there is nothing to capture, or no backend to be had.
+    """
+    request.check()
+    ensure_backend(context)
+    frame = capture(context, request)
+    settings = Settings(bundle=request.bundle, strength=request.strength, method=Method(request.method))
+    return THE_BACKEND.submit(frame, settings, float(preferences.of(context).timeout))
+
+
+def ensure_backend(context: bpy.types.Context) -> None:
+    """Starts the backend if it does not run and the preferences allow it.
+
+    Raises:
+        LifelikeError: NOT_RUNNING.
+    """
+    THE_BACKEND.poll()
+    if THE_BACKEND.running:
+        return
+    if not preferences.of(context).start_automatically:
+        raise LifelikeError(ErrorCode.NOT_RUNNING, "The backend is not running.", "Start the backend.")
+    THE_BACKEND.start(preferences.backend_options(context))
+
+
+def capture(context: bpy.types.Context, request: Request) -> Frame:
+    """The picture that `request` names, with the faces known from the scene."""
+    if request.source == "IMAGE":
+        return capture_image(bpy.data.images[request.image], context)
+    if request.source == "RENDER":
+        return capture_render_result(context)
+    return capture_viewport(context, through_camera=request.viewpoint == "CAMERA")
+
+
+def finish(context: bpy.types.Context, request: Request, job: Job) -> Outcome:
+    """Delivers the result of a job that is over.
+
+    Raises:
+        LifelikeError: the job failed or was cancelled.
+    """
+    if job.state is JobState.CANCELLED:
+        raise LifelikeError(ErrorCode.CANCELLED, "The picture was cancelled.")
+    if job.error is not None:
+        raise job.error
+    assert job.result is not None
+    return deliver(context, request, job.result)
+
+
+def deliver(context: bpy.types.Context, request: Request, result: Result) -> Outcome:
+    """Puts a result where `request` says. The image always stays, so that no result is lost."""
+    warnings = []
+    image = deliver_image(result, _image_name(request))
+    if "TEXTURE" in request.outputs:
+        target = bpy.data.objects.get(request.texture_object)
+        if target is None:
+            warnings.append(f"The object {request.texture_object} is gone; the result is in the image only.")
+        else:
+            deliver_texture(image, target)
+    if "COMPOSITOR" in request.outputs:
+        scene = bpy.data.scenes.get(request.scene, context.scene)
+        deliver_compositor(image, deliver_mask(result, image.name), scene)
+    faces = tuple(
+        FaceOutcome(face.name, face.identity_similarity, face.landmark_drift, tuple(face.warnings))
+        for face in result.faces
+    )
+    return Outcome(image.name, faces, dict(result.timings), result.provenance.bundle, tuple(warnings), result)
+
+
+def _image_name(request: Request) -> str:
+    return f"Lifelike {request.image if request.source == 'IMAGE' else request.scene}"

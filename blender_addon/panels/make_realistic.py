@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every one of the add-on's panels shows, drawn by one function."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..backend import THE_BACKEND
+from ..properties import BUILT_IN
+from .backend_state import draw_backend_state, draw_progress
+from .last_result import draw_last_result
+from .wrapped_text import draw_text
+
+ABOUT_BUILT_IN = (
+    "The built-in model is small and was trained on synthetic heads: good for trying, not for final pictures."
+)
+
+
+def draw_make_realistic(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The button or the progress bar, the settings, the last result, and the backend's state."""
+    settings = context.scene.lifelike
+    if THE_BACKEND.job is not None and THE_BACKEND.busy:
+        draw_progress(layout, THE_BACKEND.job)
+    else:
+        row = layout.row()
+        row.scale_y = 1.6
+        row.operator("lifelike.make_realistic", icon="SHADERFX")
+
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.active = not THE_BACKEND.busy
+    _draw_source(column, settings)
+    _draw_outputs(column, settings)
+    column.prop(settings, "strength", slider=True)
+    _draw_advanced(layout, context, settings)
+    draw_last_result(layout, context)
+    layout.separator(type="LINE")
+    draw_backend_state(layout, context)
+
+
+def _draw_source(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    layout.prop(settings, "source")
+    if settings.source == "VIEWPORT":
+        layout.prop(settings, "viewpoint")
+    elif settings.source == "IMAGE":
+        layout.prop(settings, "image")
+
+
+def _draw_outputs(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    column = layout.column(align=True)
+    column.prop(settings, "outputs", expand=False)
+    if "TEXTURE" in settings.outputs:
+        layout.prop(settings, "texture_object")
+
+
+def _draw_advanced(
+    layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup
+) -> None:
+    header, body = layout.panel("lifelike_advanced", default_closed=True)
+    header.label(text="Advanced")
+    if body is not None:
+        column = body.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(settings, "bundle", icon="PACKAGE")
+        column.prop(settings, "method")
+    if settings.bundle == BUILT_IN:
+        draw_text(layout, context, ABOUT_BUILT_IN, icon="INFO")

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The timer on Blender's main thread that takes in the backend's news and redraws the panels."""
+
+from __future__ import annotations
+
+import bpy
+
+from .backend import THE_BACKEND, BackendState
+
+_EVERY = {BackendState.STARTING: 0.2, BackendState.WORKING: 0.1, BackendState.READY: 1.0}
+"""Seconds between two looks; in the other states there is nothing to look at."""
+_REDRAWN = {"VIEW_3D", "IMAGE_EDITOR", "PROPERTIES", "PREFERENCES"}
+
+
+def keep_polling() -> None:
+    """Makes sure that the timer runs while there is a backend; headless Blender has no timers."""
+    if bpy.app.background:
+        return
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)  # it may be sleeping longer than the new state allows
+    bpy.app.timers.register(_tick, first_interval=0.1, persistent=True)
+
+
+def stop_polling() -> None:
+    """Ends the timer."""
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+
+
+def redraw() -> None:
+    """Draws every editor anew that shows the state."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in _REDRAWN:
+                area.tag_redraw()
+
+
+def _tick() -> float | None:
+    before = THE_BACKEND.state
+    if THE_BACKEND.poll() or THE_BACKEND.state is not before or THE_BACKEND.state is BackendState.STARTING:
+        redraw()
+    return _EVERY.get(THE_BACKEND.state)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person sets in the panels: one group of properties per scene, saved with the file."""
+
+from __future__ import annotations
+
+import bpy
+
+from .backend import THE_BACKEND
+
+SOURCES = (
+    ("VIEWPORT", "Viewport", "What the viewport shows, through the scene camera or the current view", "VIEW3D", 0),
+    ("RENDER", "Render", "The last render of this scene", "RENDER_RESULT", 1),
+    ("IMAGE", "Image", "An image of this file", "IMAGE_DATA", 2),
+)
+OUTPUTS = (
+    ("IMAGE", "Image", "A new image in this file", "IMAGE_DATA", 1),
+    ("TEXTURE", "Texture", "A texture in the material of an object, unconnected to its shading", "TEXTURE", 2),
+    ("COMPOSITOR", "Compositor", "A node group in the compositor, over the unchanged render", "NODE_COMPOSITING", 4),
+)
+METHODS = (
+    ("bundle", "As the Bundle Says", "The way that the bundle's makers found to look best"),
+    ("decode", "Decode", "The photograph that the bundle paints of the face"),
+    ("difference", "Difference", "The face as rendered, changed by what separates a photograph from a render"),
+)
+VIEWPOINTS = (
+    ("CAMERA", "Scene Camera", "Look through the scene's camera, at the render's size"),
+    ("VIEW", "Current View", "Look as the viewport does, at its size"),
+)
+BUILT_IN = "builtin"
+
+
+def bundle_names(_self: object, _context: object, typed: str) -> list[tuple[str, str]]:
+    """The bundles that the backend reported, for the search list of the bundle field."""
+    status = THE_BACKEND.status
+    known = [(bundle.name, f"{bundle.resolution} px") for bundle in status.bundles] if status else [(BUILT_IN, "")]
+    return [entry for entry in known if typed.lower() in entry[0].lower()]
+
+
+def _is_mesh(_self: object, candidate: bpy.types.Object) -> bool:
+    return candidate.type == "MESH"
+
+
+class LifelikeSceneSettings(bpy.types.PropertyGroup):
+    """`scene.lifelike`: the defaults of `bpy.ops.lifelike.make_realistic`."""
+
+    source: bpy.props.EnumProperty(name="Source", description="The picture to work on", items=SOURCES)
+    viewpoint: bpy.props.EnumProperty(name="Through", description="How the viewport is looked at", items=VIEWPOINTS)
+    image: bpy.props.PointerProperty(name="Image", description="The image to work on", type=bpy.types.Image)
+    outputs: bpy.props.EnumProperty(
+        name="Outputs",
+        description="Where the result goes; several at once with Shift",
+        items=OUTPUTS,
+        options={"ENUM_FLAG"},
+        default={"IMAGE"},
+    )
+    texture_object: bpy.props.PointerProperty(
+        name="Object", description="Whose material receives the texture", type=bpy.types.Object, poll=_is_mesh
+    )
+    strength: bpy.props.FloatProperty(
+        name="Strength",
+        description="How far to go from the render to the photograph",
+        min=0.0,
+        max=1.0,
+        default=1.0,
+        subtype="FACTOR",
+    )
+    bundle: bpy.props.StringProperty(
+        name="Bundle",
+        description="The model that does the work: a name from the list, or a path on the backend's computer",
+        default=BUILT_IN,
+        search=bundle_names,
+        search_options={"SUGGESTION"},
+    )
+    method: bpy.props.EnumProperty(name="Method", description="How the model is applied", items=METHODS)
+
+
+CLASSES = (LifelikeSceneSettings,)

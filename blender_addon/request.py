@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one run is asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import bpy
+
+from lifelike_protocol.errors import ErrorCode, LifelikeError
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything one run needs. Blender's data is named, not held: undo replaces it while the backend works."""
+
+    scene: str
+    source: str = "VIEWPORT"
+    viewpoint: str = "CAMERA"
+    image: str = ""
+    outputs: frozenset[str] = frozenset({"IMAGE"})
+    texture_object: str = ""
+    strength: float = 1.0
+    bundle: str = "builtin"
+    method: str = "bundle"
+
+    @classmethod
+    def from_scene(cls, scene: bpy.types.Scene, **overrides: Any) -> Request:
+        """What `scene.lifelike` says, except where `overrides` (fields of this class) say otherwise."""
+        settings = scene.lifelike
+        request = cls(
+            scene=scene.name,
+            source=settings.source,
+            viewpoint=settings.viewpoint,
+            image=settings.image.name if settings.image else "",
+            outputs=frozenset(settings.outputs),
+            texture_object=settings.texture_object.name if settings.texture_object else "",
+            strength=settings.strength,
+            bundle=settings.bundle or "builtin",
+            method=settings.method,
+        )
+        unknown = set(overrides) - {known.name for known in fields(cls)}
+        if unknown:
+            raise _invalid(f"There is no setting called {', '.join(sorted(unknown))}.", "Use the fields of Request.")
+        overrides = {name: frozenset(value) if name == "outputs" else value for name, value in overrides.items()}
+        return replace(request, **overrides)
+
+    def check(self) -> None:
+        """Raises LifelikeError (INVALID_SETTING) for what cannot work, before anything is captured."""
+        if not self.outputs:
+            raise _invalid("No output is chosen.", "Choose at least one of image, texture and compositor.")
+        if self.source == "IMAGE" and self.image not in bpy.data.images:
+            raise _invalid("No image is chosen as the source.", "Choose the image to work on.")
+        if "TEXTURE" in self.outputs:
+            target = bpy.data.objects.get(self.texture_object)
+            if target is None or target.type != "MESH":
+                raise _invalid(
+                    "No mesh object is chosen for the texture.", "Choose the object that receives it."
+                )
+
+
+def _invalid(what: str, remedy: str) -> LifelikeError:
+    return LifelikeError(ErrorCode.INVALID_SETTING, what, remedy)
