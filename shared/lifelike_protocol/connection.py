@@ -27,6 +27,11 @@ from .messages import PROTOCOL_VERSION
 HANDSHAKE_SECONDS = 5.0
 """A connection that has not proved its key by then is dropped, whoever is at the other end."""
 
+PROBE_SECONDS = 10.0
+SILENT_SECONDS = 60.0
+"""The backend probes each connection this often, and drops one from which no frame has come for this long: a machine
+that vanished from the network. Long, because a large picture is one frame and may take its time."""
+
 _START_REMEDY = "Start the backend: press Start in Blender, or run `lifelike serve`."
 
 
@@ -71,11 +76,18 @@ class Listener:
         address: `tcp://host:port` for a client on this machine (or on the network where `host` was given so).
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], keys: Keys, host: str, port: int) -> None:
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        keys: Keys,
+        host: str,
+        port: int,
+        max_frame_bytes: int = -1,
+    ) -> None:
         self._check = KeyCheck(context, keys.client_public)
         self.socket = context.socket(zmq.ROUTER)
         try:
-            self._configure(keys)
+            self._configure(keys, max_frame_bytes)
             self.address = self._bind(host, port)
         except BaseException:
             self.close()
@@ -97,8 +109,12 @@ class Listener:
         self.socket.close(linger=round(linger * 1000))
         self._check.stop()
 
-    def _configure(self, keys: Keys) -> None:
+    def _configure(self, keys: Keys, max_frame_bytes: int) -> None:
         self.socket.linger = 0
+        # Also holds for strangers: nobody can make the backend reserve memory before a key is checked.
+        self.socket.setsockopt(zmq.MAXMSGSIZE, max_frame_bytes)
+        self.socket.setsockopt(zmq.HEARTBEAT_IVL, round(PROBE_SECONDS * 1000))
+        self.socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, round(SILENT_SECONDS * 1000))
         self.socket.curve_server = True
         self.socket.curve_secretkey = keys.server_secret.encode("ascii")
         self.socket.setsockopt(zmq.HANDSHAKE_IVL, round(HANDSHAKE_SECONDS * 1000))
@@ -122,14 +138,20 @@ class Listener:
 
 
 def server_socket(
-    context: zmq.Context[zmq.Socket[bytes]], keys: Keys, host: str = "127.0.0.1", port: int = 0
+    context: zmq.Context[zmq.Socket[bytes]],
+    keys: Keys,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    max_frame_bytes: int = -1,
 ) -> Listener:
     """A ROUTER with CURVE, bound; port 0 chooses a free one. Bind first, then write the connection file.
+
+    A peer that sends a frame of more than `max_frame_bytes` (−1: any) is disconnected.
 
     Raises:
         LifelikeError: INVALID_SETTING, the address cannot be listened on.
     """
-    return Listener(context, keys, host, port)
+    return Listener(context, keys, host, port, max_frame_bytes)
 
 
 def client_socket(context: zmq.Context[zmq.Socket[bytes]], info: ConnectionInfo) -> zmq.Socket[bytes]:

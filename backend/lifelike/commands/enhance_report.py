@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The JSON report of `lifelike enhance`."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict
+
+from lifelike_protocol.errors import ErrorCode, LifelikeError
+from lifelike_protocol.messages import FaceResult, Result
+
+
+def success(picture: Path, output: Path, result: Result) -> dict[str, Any]:
+    """What was done to one picture."""
+    return {
+        "input": str(picture),
+        "output": str(output),
+        "faces": [_face(face) for face in result.faces],
+        "timings": result.timings,
+        "provenance": asdict(result.provenance),
+    }
+
+
+def failure(picture: Path, error: LifelikeError) -> dict[str, Any]:
+    """Why one picture was not done."""
+    return {
+        "input": str(picture),
+        "error": {"code": error.code.value, "what": error.what, "remedy": error.remedy},
+    }
+
+
+def _face(face: FaceResult) -> dict[str, Any]:
+    return {
+        "name": face.name,
+        "landmark_source": face.landmark_source.value,
+        "landmarks": face.landmarks.tolist(),
+        "box": list(face.box),
+        "identity_similarity": face.identity_similarity,
+        "landmark_drift": face.landmark_drift,
+        "warnings": list(face.warnings),
+    }
+
+
+def write_report(path: Path, pictures: list[dict[str, Any]]) -> None:
+    """Write the report whole or not at all, in place of an older one.
+
+    Raises:
+        LifelikeError: INVALID_FILE.
+    """
+    text = json.dumps({"pictures": pictures}, indent=2, default=str)
+    temporary: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".json", delete=False, encoding="utf-8") as file:
+            temporary = Path(file.name)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise LifelikeError(
+            ErrorCode.INVALID_FILE, f"The report {path} can't be written ({error.strerror}).", "Choose another file."
+        ) from error

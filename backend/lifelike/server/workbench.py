@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The working thread: takes jobs from the queue, runs the pipeline, posts progress and results."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+from lifelike.failures import explain
+from lifelike.server.jobs import Job, JobQueue
+from lifelike.server.outbox import Note, Outbox, Parts
+from lifelike.worker import Worker
+from lifelike_protocol.codec import Limits, as_message, encode
+from lifelike_protocol.errors import ErrorCode, LifelikeError
+from lifelike_protocol.messages import Progress, Stage
+
+# Twenty messages a second are enough for a smooth bar.
+PROGRESS_SECONDS = 0.05
+
+log = logging.getLogger(__name__)
+
+
+class Workbench:
+    """Runs jobs one after another on a thread of its own.
+
+    Args:
+        worker: owns bundles and pipelines; used on this thread only.
+        queue: where jobs come from.
+        outbox: where messages go.
+        idle_unload: seconds without work after which the bundle leaves memory; 0: never.
+        limits: what a result must keep to.
+        log_file: named in answers to unexpected errors.
+    """
+
+    def __init__(
+        self, worker: Worker, queue: JobQueue, outbox: Outbox, idle_unload: float, limits: Limits, log_file: Path
+    ) -> None:
+        self._worker = worker
+        self._queue = queue
+        self._outbox = outbox
+        self._idle_unload = idle_unload
+        self._limits = limits
+        self._log_file = log_file
+        # A daemon, so that a step that can't be interrupted doesn't keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="work", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take jobs."""
+        self._thread.start()
+
+    def join(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for the thread to end, if it ever started; whether it has."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        self._outbox.open_sender()
+        while not self._queue.closed:
+            self._take_one()
+        self._outbox.close_sender()
+
+    def _take_one(self) -> None:
+        unloadable = self._idle_unload > 0 and self._worker.loaded_bundles
+        job = self._queue.take(self._idle_unload if unloadable else None)
+        if job is not None:
+            parts = self._answer(job)
+            self._queue.done()
+            self._outbox.post(Note(job, parts, last=True))
+        elif unloadable and not self._queue.closed:
+            self._worker.unload()
+
+    def _answer(self, job: Job) -> Parts:
+        """Work on `job`; every failure becomes the answer."""
+        try:
+            return encode(self._worker.work(job.name, job.frame, job.settings, ProgressReport(self, job)), self._limits)
+        except Exception as error:
+            failure = explain(error, self._log_file)
+            if failure.code is ErrorCode.INTERNAL:
+                log.exception("job %s failed", job.name)
+            else:
+                log.info("job %s ended: %s", job.name, failure)
+            return encode(as_message(failure, job.name))
+
+    def progress(self, job: Job, stage: Stage, fraction: float) -> None:
+        """Tell the client of `job` how far it is."""
+        parts = encode(Progress(job.name, stage, min(max(fraction, 0.0), 1.0)))
+        self._outbox.post(Note(job, parts, last=False))
+
+
+class ProgressReport:
+    """The pipeline's `report` of one job: sends progress now and then, and ends the work when it is cancelled."""
+
+    def __init__(self, bench: Workbench, job: Job) -> None:
+        self._bench = bench
+        self._job = job
+        self._stages: set[Stage] = set()
+        self._sent_at = 0.0
+
+    def __call__(self, stage: Stage, fraction: float) -> None:
+        """Called by the pipeline as often as it likes.
+
+        Raises:
+            LifelikeError: CANCELLED.
+        """
+        if self._job.cancelled.is_set():
+            raise cancelled()
+        now = time.monotonic()
+        # The first word of each stage is never held back, so that no stage is missed.
+        if stage in self._stages and now - self._sent_at < PROGRESS_SECONDS:
+            return
+        self._stages.add(stage)
+        self._sent_at = now
+        self._bench.progress(self._job, stage, fraction)
+
+
+def cancelled() -> LifelikeError:
+    """What a cancelled job ends with."""
+    return LifelikeError(ErrorCode.CANCELLED, "The picture was cancelled.")

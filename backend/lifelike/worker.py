@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Owns the bundles and their pipelines, and turns a frame into a result. Used by the server and the command line."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+from lifelike.bundles import Bundle, load_bundle
+from lifelike.devices import choose_device, give_memory_back
+from lifelike.failures import is_out_of_memory, out_of_memory
+from lifelike.pipeline import Pipeline
+from lifelike_protocol.messages import PROTOCOL_VERSION, Frame, Provenance, Result, Settings, Stage
+
+Report = Callable[[Stage, float], None]
+
+PACKAGES = ("lifelike", "torch", "numpy", "pyzmq", "safetensors")
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def versions() -> dict[str, str]:
+    """The versions of what makes a result, by package name; "protocol" among them."""
+    found = {"protocol": str(PROTOCOL_VERSION)}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+class Worker:
+    """Keeps one bundle loaded and works on one frame at a time. Not thread-safe: it lives on one thread.
+
+    Args:
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        LifelikeError: INVALID_SETTING when the device isn't there.
+    """
+
+    def __init__(self, device: str = "auto") -> None:
+        self.device = choose_device(device)
+        # One bundle at a time: two would not share a small GPU with Cycles.
+        self._loaded: tuple[str, Bundle, Pipeline] | None = None
+
+    @property
+    def loaded_bundles(self) -> tuple[str, ...]:
+        """Names of the bundles in memory."""
+        loaded = self._loaded
+        return (loaded[0],) if loaded else ()
+
+    def work(self, job: str, frame: Frame, settings: Settings, report: Report) -> Result:
+        """Run the pipeline on `frame`.
+
+        Args:
+            job: the name the result carries.
+            frame: the picture, (H, W, 3 or 4).
+            settings: strength, bundle and method.
+            report: called with the stage and the fraction 0…1; what it raises ends the work.
+
+        Raises:
+            LifelikeError: UNKNOWN_BUNDLE, INVALID_BUNDLE, NO_FACE, OUT_OF_MEMORY, or what `report` raised.
+        """
+        started = time.perf_counter()
+        try:
+            bundle, pipeline = self._pipeline(settings.bundle, report)
+            outcome = pipeline.run(frame, settings, report)
+        except Exception as error:
+            if is_out_of_memory(error):
+                # The traceback keeps the pipeline's arrays alive; let go of it before giving memory back.
+                log.warning("out of memory", exc_info=error)
+                error.__traceback__ = None
+                self.unload()
+                raise out_of_memory() from None
+            raise
+        timings = dict(outcome.timings)
+        timings.setdefault("total", time.perf_counter() - started)
+        provenance = Provenance(bundle.card.name, bundle.sha256, settings, self.device, dict(versions()))
+        return Result(job, outcome.pixels, frame.encoding, outcome.faces, timings, provenance)
+
+    def _pipeline(self, name: str, report: Report) -> tuple[Bundle, Pipeline]:
+        if self._loaded is None or self._loaded[0] != name:
+            report(Stage.LOADING, 0.0)
+            self.unload()
+            log.info("loading bundle %s on %s", name, self.device)
+            bundle = load_bundle(name, self.device)
+            self._loaded = (name, bundle, Pipeline(bundle, self.device))
+        return self._loaded[1], self._loaded[2]
+
+    def unload(self) -> None:
+        """Drop the loaded bundle and give its memory back."""
+        if self._loaded is not None:
+            log.info("unloading bundle %s", self._loaded[0])
+        self._loaded = None
+        give_memory_back()
