@@ -37,7 +37,7 @@ class Endpoint:
         LifelikeError: INVALID_SETTING when the address can't be listened on.
     """
 
-    def __init__(self, context: zmq.Context, options: ServeOptions) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], options: ServeOptions) -> None:
         # Twice what a picture may be, so that one a little too large is told so instead of being cut off.
         largest = max(LEAST_FRAME_BYTES, 2 * BYTES_PER_PIXEL * options.max_side**2)
         keys = generate_keys()

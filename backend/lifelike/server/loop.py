@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from functools import singledispatchmethod
 from pathlib import Path
 
 import psutil
@@ -39,7 +39,7 @@ from lifelike_protocol.messages import (
     Welcome,
 )
 
-TICK_SECONDS = 0.2
+TICK_MS = 200
 # Waiting clients hear at least this often; it is also how the backend notices that one is gone.
 ALIVE_SECONDS = 1.0
 # A cancelled job whose work doesn't end by then is answered for; its outcome is thrown away.
@@ -96,14 +96,6 @@ class Server:
         self._started_at = time.monotonic()
         self._end_reason = ""
         self._ending = threading.Event()
-        self._answers: dict[type, Callable[[bytes, Message], None]] = {
-            Hello: self._on_hello,
-            Ping: self._on_ping,
-            Submit: self._on_submit,
-            Cancel: self._on_cancel,
-            StatusRequest: self._on_status,
-            Shutdown: self._on_shutdown,
-        }
 
     def end(self, reason: str) -> None:
         """Ask the loop to end; may be called from any thread or a signal handler."""
@@ -117,7 +109,7 @@ class Server:
         poller.register(self._endpoint.socket, zmq.POLLIN)
         poller.register(self._outbox.wake, zmq.POLLIN)
         while not self._ending.is_set():
-            poller.poll(TICK_SECONDS * 1000)
+            poller.poll(TICK_MS)
             self._receive()
             self._deliver()
             self._answer_for_overdue()
@@ -141,7 +133,7 @@ class Server:
             job = "" if (client, job) in self._jobs else job
             message = decode(parts, self._limits)
             self._admit(client, message)
-            self._answers[type(message)](client, message)
+            self._answer(message, client)
         except Exception as error:
             failure = explain(error, self._log_file)
             if failure.code is ErrorCode.INTERNAL:
@@ -149,11 +141,7 @@ class Server:
             self._send(client, as_message(failure, job))
 
     def _admit(self, client: bytes, message: Message) -> None:
-        """Only clients that said hello are served, and only with messages that are theirs to send."""
-        if type(message) not in self._answers:
-            raise LifelikeError(
-                ErrorCode.UNKNOWN_MESSAGE, f"{type(message).__name__} is no message for the backend.", "Send another."
-            )
+        """Only clients that said hello are served."""
         if client in self._clients:
             self._clients[client].heard_at = time.monotonic()
         elif not isinstance(message, Hello):
@@ -161,17 +149,27 @@ class Server:
                 ErrorCode.MALFORMED, "The first message of a connection must be Hello.", "Connect again."
             )
 
-    def _on_hello(self, client: bytes, message: Hello) -> None:
+    @singledispatchmethod
+    def _answer(self, message: Message, client: bytes) -> None:
+        """One variant for each message a client may send."""
+        raise LifelikeError(
+            ErrorCode.UNKNOWN_MESSAGE, f"{type(message).__name__} is no message for the backend.", "Send another."
+        )
+
+    @_answer.register
+    def _on_hello(self, message: Hello, client: bytes) -> None:
         version = negotiate_version(message.versions)
         self._forget_the_silent()
         self._clients[client] = ClientRecord(message.client, time.monotonic())
         server = f"lifelike {versions()['lifelike']}"
         self._send(client, Welcome(version, server, self._worker.device, os.getpid()))
 
-    def _on_ping(self, client: bytes, message: Ping) -> None:
+    @_answer.register
+    def _on_ping(self, message: Ping, client: bytes) -> None:
         self._send(client, Pong(message.token))
 
-    def _on_submit(self, client: bytes, message: Submit) -> None:
+    @_answer.register
+    def _on_submit(self, message: Submit, client: bytes) -> None:
         if (client, message.job) in self._jobs:
             raise LifelikeError(
                 ErrorCode.INVALID_SETTING, f"A job named {message.job!r} is open.", "Give each job its own name."
@@ -181,7 +179,8 @@ class Server:
         self._jobs[client, job.name] = job
         self._send(client, Progress(job.name, Stage.QUEUED, 0.0, position))
 
-    def _on_cancel(self, client: bytes, message: Cancel) -> None:
+    @_answer.register
+    def _on_cancel(self, message: Cancel, client: bytes) -> None:
         job = self._jobs.get((client, message.job))
         if job is None:
             raise LifelikeError(
@@ -197,7 +196,8 @@ class Server:
         if not self._queue.remove(job) and job.cancel_deadline is None:
             job.cancel_deadline = time.monotonic() + CANCEL_SECONDS
 
-    def _on_status(self, client: bytes, message: StatusRequest) -> None:
+    @_answer.register
+    def _on_status(self, message: StatusRequest, client: bytes) -> None:
         working = self._queue.working
         status = Status(
             pid=os.getpid(),
@@ -213,7 +213,8 @@ class Server:
         )
         self._send(client, status)
 
-    def _on_shutdown(self, client: bytes, message: Shutdown) -> None:
+    @_answer.register
+    def _on_shutdown(self, message: Shutdown, client: bytes) -> None:
         self.end("a client asked for it")
 
     # Messages out.

@@ -31,12 +31,12 @@ class Outbox:
     Made on the speaking thread; `open_sender` and `post` belong to the working one.
     """
 
-    def __init__(self, context: zmq.Context) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
         self._context = context
         self._notes: SimpleQueue[Note] = SimpleQueue()
         self.wake = context.socket(zmq.PULL)
         self.wake.bind(WAKE_ADDRESS)
-        self._bell: zmq.Socket | None = None
+        self._bell: zmq.Socket[bytes] | None = None
 
     def open_sender(self) -> None:
         """Prepare `post` on the calling thread."""

@@ -43,7 +43,7 @@ class ParentWatch:
     def alive(self) -> bool:
         """Whether the parent runs; a zombie does not."""
         try:
-            return self._parent.is_running() and self._parent.status() != psutil.STATUS_ZOMBIE
+            return bool(self._parent.is_running() and self._parent.status() != psutil.STATUS_ZOMBIE)
         except psutil.Error:
             return False
 

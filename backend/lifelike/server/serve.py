@@ -72,7 +72,9 @@ def serve(options: ServeOptions, on_ready: Callable[[str], None]) -> None:
         claim.release()
 
 
-def _take_down(context: zmq.Context, endpoint: Endpoint, outbox: Outbox, queue: JobQueue, bench: Workbench) -> None:
+def _take_down(
+    context: zmq.Context[zmq.Socket[bytes]], endpoint: Endpoint, outbox: Outbox, queue: JobQueue, bench: Workbench
+) -> None:
     queue.close()
     endpoint.close(LAST_WORDS_SECONDS)
     outbox.close()
