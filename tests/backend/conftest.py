@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the backend's tests share: the optional data folder, and a drawn face whose landmarks are known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def shared_folder() -> Path:
+    """The optional folder of fixtures and heads (LIFELIKE_SHARED, or `shared` next to the repository)."""
+    folder = Path(os.environ.get("LIFELIKE_SHARED", REPOSITORY.parent / "shared"))
+    if not (folder / "fixtures").is_dir():
+        pytest.skip(f"needs the optional data folder (LIFELIKE_SHARED; {folder} has no fixtures)")
+    return folder
+
+
+def _arc(center: tuple[float, float], radii: tuple[float, float], start: float, stop: float, count: int) -> np.ndarray:
+    angle = np.radians(np.linspace(start, stop, count))
+    return np.stack([center[0] + radii[0] * np.cos(angle), center[1] + radii[1] * np.sin(angle)], axis=1)
+
+
+def _upright_face() -> np.ndarray:
+    """68 landmarks of a face as wide as 1, its centre near (0, 0)."""
+    return np.concatenate(
+        [
+            _arc((0, -0.05), (0.5, 0.62), 180, 0, 17),  # jaw
+            _arc((-0.22, -0.2), (0.15, 0.08), 200, 340, 5),  # brows
+            _arc((0.22, -0.2), (0.15, 0.08), 200, 340, 5),
+            np.stack([np.zeros(4), np.linspace(-0.15, 0.1, 4)], axis=1),  # nose
+            _arc((0, 0.13), (0.09, 0.03), 180, 0, 5),
+            _arc((-0.2, -0.13), (0.08, 0.035), 180, 480, 6),  # eyes
+            _arc((0.2, -0.13), (0.08, 0.035), 180, 480, 6),
+            _arc((0, 0.3), (0.17, 0.07), 180, 510, 12),  # lips
+            _arc((0, 0.3), (0.12, 0.03), 180, 495, 8),
+        ]
+    )
+
+
+@pytest.fixture(scope="session")
+def face_landmarks() -> Callable[..., np.ndarray]:
+    """Landmarks (68, 2) of an upright face, placed: center (x, y), width in pixels, turn in degrees."""
+
+    def placed(center: tuple[float, float], width: float, turn: float = 0.0) -> np.ndarray:
+        angle = np.radians(turn)
+        rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        return _upright_face() @ rotation.T * width + np.asarray(center, np.float64)
+
+    return placed
