@@ -30,6 +30,7 @@ class ErrorCode(str, Enum):
     INTERNAL = "internal"
     # What only a client can know.
     NOT_RUNNING = "not_running"
+    REFUSED = "refused"
     BACKEND_GONE = "backend_gone"
     TIMEOUT = "timeout"
     # Files.
