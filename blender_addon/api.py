@@ -20,9 +20,7 @@ from lifelike_protocol.messages import Frame, Method, Result, Settings
 
 from . import preferences
 from .backend import THE_BACKEND
-from .capture.image import capture_image
-from .capture.render_result import capture_render_result
-from .capture.viewport import capture_viewport
+from .capture import capture_image, capture_render_result, capture_viewport
 from .deliver.compositor import deliver_compositor
 from .deliver.image import deliver_image, deliver_mask
 from .deliver.texture import deliver_texture
@@ -85,8 +83,8 @@ def capture(context: bpy.types.Context, request: Request) -> Frame:
     if request.source == "IMAGE":
         return capture_image(bpy.data.images[request.image], context)
     if request.source == "RENDER":
-        return capture_render_result(context)
-    return capture_viewport(context, through_camera=request.viewpoint == "CAMERA")
+        return capture_render_result(context, kind=request.colours)
+    return capture_viewport(context, through=request.viewpoint)
 
 
 def finish(context: bpy.types.Context, request: Request, job: Job) -> Outcome:

@@ -57,6 +57,7 @@ class Failure:
 _MENDS = {
     ErrorCode.NOT_RUNNING: Mend.RESTART,
     ErrorCode.BACKEND_GONE: Mend.RESTART,
+    ErrorCode.REFUSED: Mend.RESTART,
     ErrorCode.TIMEOUT: Mend.RESTART,
     ErrorCode.VERSION_MISMATCH: Mend.PREFERENCES,
     ErrorCode.OUT_OF_MEMORY: Mend.RESTART,
@@ -72,6 +73,7 @@ class Backend:
         self.failure: Failure | None = None
         self.status: Status | None = None
         self.job: Job | None = None
+        self.answers = 0
         self._process: BackendProcess | None = None
         self._worker: Worker | None = None
 
@@ -141,6 +143,11 @@ class Backend:
         self._worker.add(self.job)
         return self.job
 
+    def ask(self) -> None:
+        """Asks a running backend for its status anew; `answers` grows when it comes."""
+        if self._worker is not None:
+            self._worker.ask()
+
     def cancel(self) -> None:
         """Ends the picture being worked on, if any. It counts as cancelled at once; the backend follows."""
         if self._worker is not None and self.job is not None and self.busy:
@@ -200,6 +207,7 @@ class Backend:
         match news:
             case Ready(status):
                 self.status = status
+                self.answers += 1
             case Gone(error):
                 if self._process is not None and not self._process.alive and self.status is not None:
                     error = _ended(self._process)
@@ -239,7 +247,7 @@ class Backend:
 
 def _ended(process: BackendProcess) -> LifelikeError:
     return LifelikeError(
-        ErrorCode.BACKEND_GONE, f"The backend stopped unexpectedly ({process.why_it_ended()}).", "Restart the backend."
+        ErrorCode.BACKEND_GONE, f"The backend stopped unexpectedly: {process.why_it_ended()}.", "Restart the backend."
     )
 
 

@@ -132,15 +132,16 @@ class BackendProcess:
             return "it still runs"
         ending = f"it was ended by signal {-code}" if code < 0 else f"exit status {code}"
         said = self.last_words()
-        return f"{ending}; last line: {said}" if said else ending
+        return f"{ending}; it said “{said}”" if said else ending
 
     def last_words(self) -> str:
         """The last line of what it printed, else of its log; at most 300 characters; may be empty."""
         for path in (self._output, self.log_file):
-            lines = [line for line in _tail(path).splitlines() if line.strip()]
-            # "ready" is the one line of a good start; it explains nothing.
-            if lines and not lines[-1].startswith("ready"):
-                return lines[-1].strip()[:300]
+            # Frames that are drawn around errors in a terminal say nothing, nor does the line of a good start.
+            lines = [line.strip(" ╭╮╰╯─│\t") for line in _tail(path).splitlines()]
+            lines = [line for line in lines if line and not line.startswith("ready")]
+            if lines:
+                return lines[-1][:300]
         return ""
 
     def end(self, timeout: float = 3.0) -> None:

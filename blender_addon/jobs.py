@@ -7,6 +7,7 @@ another, and the main thread reads the news when its timer fires. Only `Client.c
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -15,14 +16,17 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from lifelike_protocol.client import Client
-
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Frame, Progress, Result, Settings, Stage, Status
 
-from .backend_process import BackendProcess
+from .backend_process import BackendNotFoundError, BackendProcess
+
+_log = logging.getLogger(__name__)
 
 _POLL = 0.1
 """Seconds between two looks at the process while it starts."""
+_END = object()
+_ASK = object()
 
 
 class JobState(Enum):
@@ -102,7 +106,7 @@ class Worker(threading.Thread):
         self.news: queue.Queue[News] = queue.Queue()
         self._process = process
         self._start_timeout = start_timeout
-        self._work: queue.Queue[Job | None] = queue.Queue()
+        self._work: queue.Queue[Job | object] = queue.Queue()
         self._stopping = threading.Event()
         self._client: Client | None = None
         self._submitted = ""
@@ -117,13 +121,20 @@ class Worker(threading.Thread):
         """Ends a picture, whether it is queued here, or being worked on."""
         job.cancelled.set()
         client = self._client
-        if client is not None and self._submitted == job.name:
+        if client is not None and self._submitted == job.name and client.error is None:
             client.cancel(job.name)
 
+    def ask(self) -> None:
+        """Queues a question for the backend's status; the answer is a `Ready`."""
+        self._work.put(_ASK)
+
     def stop(self) -> None:
-        """Lets the thread end after the message it waits for; does not wait for it."""
+        """Ends the connection and lets the thread end; does not wait for it."""
         self._stopping.set()
-        self._work.put(None)
+        self._work.put(_END)
+        client = self._client
+        if client is not None:
+            client.close()  # whatever the thread waits for ends at once
 
     # On the thread.
 
@@ -138,6 +149,7 @@ class Worker(threading.Thread):
             if not self._stopping.is_set():
                 self.news.put(Gone(error))
         except Exception as error:  # a thread that dies unseen would leave "Starting…" for ever
+            _log.exception("The worker failed")
             self.news.put(Gone(_unexpected(error)))
         finally:
             self._client = None
@@ -148,11 +160,7 @@ class Worker(threading.Thread):
             if self._stopping.wait(_POLL):
                 raise LifelikeError(ErrorCode.CANCELLED, "The start was cancelled.")
             if not self._process.alive:
-                raise LifelikeError(
-                    ErrorCode.NOT_RUNNING,
-                    f"The backend ended while it started ({self._process.why_it_ended()}).",
-                    "Read the log, or set the backend's location in the preferences.",
-                )
+                raise _failed_start(self._process)
             if time.monotonic() > deadline:
                 raise LifelikeError(
                     ErrorCode.TIMEOUT,
@@ -165,22 +173,29 @@ class Worker(threading.Thread):
             try:
                 job = self._work.get(timeout=1.0)
             except queue.Empty:
+                if client.error is not None:
+                    raise client.error from None
                 continue
-            if job is None:
+            if job is _END:
                 return
-            try:
-                self.news.put(Finished(job, result=self._enhance(client, job)))
-            except LifelikeError as error:
-                self.news.put(Finished(job, error=error))
-                if error.code is ErrorCode.BACKEND_GONE:
-                    raise
-                if error.code is ErrorCode.TIMEOUT:
-                    client.cancel(job.name)
-            except Exception as error:
-                self.news.put(Finished(job, error=_unexpected(error)))
-            finally:
-                self._submitted = ""
+            if isinstance(job, Job):
+                self._work_on(client, job)
             self.news.put(Ready(client.status(timeout=10.0)))
+
+    def _work_on(self, client: Client, job: Job) -> None:
+        try:
+            self.news.put(Finished(job, result=self._enhance(client, job)))
+        except LifelikeError as error:
+            self.news.put(Finished(job, error=error))
+            if client.error is not None:
+                raise
+            if error.code is ErrorCode.TIMEOUT:
+                client.cancel(job.name)
+        except Exception as error:
+            _log.exception("A picture failed")
+            self.news.put(Finished(job, error=_unexpected(error)))
+        finally:
+            self._submitted = ""
 
     def _enhance(self, client: Client, job: Job) -> Result:
         if job.cancelled.is_set():
@@ -189,11 +204,21 @@ class Worker(threading.Thread):
         self._submitted = job.name
         if job.cancelled.is_set():  # between the look above and the submission
             client.cancel(job.name)
-        for event in client.events(job.name, timeout=job.timeout):
+        deadline = time.monotonic() + job.timeout
+        while True:
+            event = next(client.events(job.name, timeout=max(0.0, deadline - time.monotonic())))
             if isinstance(event, Result):
                 return event
             self.news.put(Advanced(job, event))
-        raise LifelikeError(ErrorCode.INTERNAL, "The backend ended a picture without a result.", "Read the log.")
+
+
+def _failed_start(process: BackendProcess) -> LifelikeError:
+    what = f"The backend ended while it started: {process.why_it_ended()}."
+    if "No module named" in process.last_words():
+        return BackendNotFoundError(
+            ErrorCode.NOT_RUNNING, what, "Set the backend's location in the preferences, or run `python3 install.py`."
+        )
+    return LifelikeError(ErrorCode.NOT_RUNNING, what, "Read the log, then start the backend again.")
 
 
 def _unexpected(error: Exception) -> LifelikeError:

@@ -23,8 +23,13 @@ METHODS = (
     ("difference", "Difference", "The face as rendered, changed by what separates a photograph from a render"),
 )
 VIEWPOINTS = (
+    ("AUTO", "Automatic", "The scene's camera where the viewport looks through it, else the current view"),
     ("CAMERA", "Scene Camera", "Look through the scene's camera, at the render's size"),
     ("VIEW", "Current View", "Look as the viewport does, at its size"),
+)
+COLOURS = (
+    ("display", "As Shown", "Through the scene's view transform; the result is tagged so that it is not applied twice"),
+    ("scene_linear", "Scene Linear", "As rendered, without the view transform; bright lights keep their values"),
 )
 BUILT_IN = "builtin"
 
@@ -45,6 +50,7 @@ class LifelikeSceneSettings(bpy.types.PropertyGroup):
 
     source: bpy.props.EnumProperty(name="Source", description="The picture to work on", items=SOURCES)
     viewpoint: bpy.props.EnumProperty(name="Through", description="How the viewport is looked at", items=VIEWPOINTS)
+    colours: bpy.props.EnumProperty(name="Colors", description="How a render is taken", items=COLOURS)
     image: bpy.props.PointerProperty(name="Image", description="The image to work on", type=bpy.types.Image)
     outputs: bpy.props.EnumProperty(
         name="Outputs",

@@ -17,7 +17,8 @@ class Request:
 
     scene: str
     source: str = "VIEWPORT"
-    viewpoint: str = "CAMERA"
+    viewpoint: str = "AUTO"
+    colours: str = "display"
     image: str = ""
     outputs: frozenset[str] = frozenset({"IMAGE"})
     texture_object: str = ""
@@ -33,6 +34,7 @@ class Request:
             scene=scene.name,
             source=settings.source,
             viewpoint=settings.viewpoint,
+            colours=settings.colours,
             image=settings.image.name if settings.image else "",
             outputs=frozenset(settings.outputs),
             texture_object=settings.texture_object.name if settings.texture_object else "",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import ClassVar
 
 import bpy
@@ -14,7 +15,7 @@ from ..backend import THE_BACKEND, Failure
 from ..jobs import Job
 from ..outcome import LAST_RUN
 from ..polling import keep_polling
-from ..properties import METHODS, OUTPUTS, SOURCES, VIEWPOINTS
+from ..properties import COLOURS, METHODS, OUTPUTS, SOURCES, VIEWPOINTS
 from .show_result import show_in_open_editors
 
 
@@ -28,6 +29,7 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
     # Each one left alone comes from `scene.lifelike`.
     source: bpy.props.EnumProperty(name="Source", items=SOURCES, options={"SKIP_SAVE"})
     viewpoint: bpy.props.EnumProperty(name="Through", items=VIEWPOINTS, options={"SKIP_SAVE"})
+    colours: bpy.props.EnumProperty(name="Colors", items=COLOURS, options={"SKIP_SAVE"})
     image: bpy.props.StringProperty(name="Image", options={"SKIP_SAVE"})
     outputs: bpy.props.EnumProperty(name="Outputs", items=OUTPUTS, options={"ENUM_FLAG", "SKIP_SAVE"})
     texture_object: bpy.props.StringProperty(name="Object", options={"SKIP_SAVE"})
@@ -93,7 +95,7 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
             THE_BACKEND.cancel()
 
     def _overrides(self) -> dict[str, object]:
-        names = ("source", "viewpoint", "image", "outputs", "texture_object", "strength", "bundle", "method")
+        names = (field.name for field in fields(api.Request) if field.name != "scene")
         return {name: getattr(self, name) for name in names if self.properties.is_property_set(name)}
 
     def _remove_timer(self, context: bpy.types.Context) -> None:

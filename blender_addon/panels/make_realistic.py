@@ -65,5 +65,7 @@ def _draw_advanced(
         column.use_property_decorate = False
         column.prop(settings, "bundle", icon="PACKAGE")
         column.prop(settings, "method")
+        if settings.source == "RENDER":
+            column.prop(settings, "colours")
     if settings.bundle == BUILT_IN:
         draw_text(layout, context, ABOUT_BUILT_IN, icon="INFO")
