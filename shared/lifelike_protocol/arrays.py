@@ -120,6 +120,6 @@ class ArrayReader:
             raise LifelikeError(
                 ErrorCode.SIZE_LIMIT,
                 f"An array of shape {shape} has a side outside 1 to {self._max_side}.",
-                "Send a smaller picture, or start the backend with a larger limit (--max-side).",
+                "Send a picture of a sensible size.",
             )
         return shape

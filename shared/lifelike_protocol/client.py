@@ -60,23 +60,21 @@ class Client:
         info: from `read_connection_file`.
         timeout: seconds for the connection and the greeting.
         name: what the backend's log calls this client.
-        limits: what to send and accept at most; by default `Limits()`.
 
     Raises:
         LifelikeError: NOT_RUNNING, REFUSED, VERSION_MISMATCH, BACKEND_GONE, TIMEOUT or MALFORMED.
     """
 
-    def __init__(
-        self, info: ConnectionInfo, *, timeout: float = 5.0, name: str = "", limits: Limits | None = None
-    ) -> None:
+    def __init__(self, info: ConnectionInfo, *, timeout: float = 5.0, name: str = "") -> None:
         self.info = info
         self._inbox = _Inbox()
         self._asking = threading.Lock()
-        self._link = Link(info, self._inbox.deliver, self._inbox.fail_all, limits or Limits())
+        self._link = Link(info, self._inbox.deliver, self._inbox.fail_all)
         # Also closes a client that was forgotten, and before the interpreter ends.
         self._close = weakref.finalize(self, self._link.close)
         try:
             self.server = self._ask(Hello(client=name), Welcome, timeout)
+            self._link.limits = Limits(max_side=self.server.max_side)
         except BaseException:
             self.close()
             raise
@@ -88,7 +86,6 @@ class Client:
         *,
         timeout: float = 5.0,
         name: str = "",
-        limits: Limits | None = None,
     ) -> Client:
         """Connects to the backend that wrote `connection_file` (by default `default_connection_file()`).
 
@@ -96,7 +93,7 @@ class Client:
             LifelikeError: NOT_RUNNING, REFUSED, VERSION_MISMATCH, BACKEND_GONE, TIMEOUT, MALFORMED or INVALID_FILE.
         """
         info = read_connection_file(connection_file or default_connection_file())
-        return cls(info, timeout=timeout, name=name, limits=limits)
+        return cls(info, timeout=timeout, name=name)
 
     @property
     def error(self) -> LifelikeError | None:

@@ -99,7 +99,7 @@ def decode(parts: Sequence[Any], limits: Limits | None = None) -> Message:
         )
     if kind is None:
         raise LifelikeError(ErrorCode.UNKNOWN_MESSAGE, f"There is no message called {name!r:.40}.", _REMEDY)
-    placed = ArrayReader(parts[1:], limits.max_side).place(body)
+    placed = ArrayReader(parts[1:], limits.array_side).place(body)
     try:
         message = cast(Message, _CONVERTER.structure(placed, kind))
     except BaseValidationError as cause:

@@ -47,7 +47,10 @@ class Link:
         info: from the connection file.
         deliver: called with each message that comes (but `Pong`), on the link's thread.
         ended: called once, on the link's thread, with the reason why nothing more will come.
-        limits: what to accept.
+
+    Attributes:
+        error: why nothing more will come; None while the connection lives.
+        limits: what to send and accept at most; the backend's greeting says how much it takes.
     """
 
     def __init__(
@@ -55,13 +58,11 @@ class Link:
         info: ConnectionInfo,
         deliver: Callable[[Message], None],
         ended: Callable[[LifelikeError], None],
-        limits: Limits,
     ) -> None:
         self._deliver = deliver
         self._ended = ended
-        self._limits = limits
         self.error: LifelikeError | None = None
-        """Why nothing more will come; None while the connection lives."""
+        self.limits = Limits()
         self._outgoing: SimpleQueue[list[bytes | memoryview]] = SimpleQueue()
         self._closing = False
         self._largest = 0
@@ -102,7 +103,7 @@ class Link:
         Raises:
             LifelikeError: as `encode` does; or why the connection is over.
         """
-        parts = encode(message, self._limits)
+        parts = encode(message, self.limits)
         if self.error is not None:
             raise copy.copy(self.error)
         self._largest = max(self._largest, sum(len(part) for part in parts))
@@ -192,7 +193,7 @@ class Link:
             except zmq.Again:
                 return None
             self._last_heard, self._asked_at = time.monotonic(), None
-            message = _decode_or_fail(parts, self._limits)
+            message = _decode_or_fail(parts, self.limits)
             if isinstance(message, LifelikeError):
                 return message
             if not isinstance(message, Pong):

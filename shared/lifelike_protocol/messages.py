@@ -195,12 +195,13 @@ class Shutdown:
 
 @frozen
 class Welcome:
-    """Answers `Hello`: the version both will speak."""
+    """Answers `Hello`: the version both will speak. max_side: pixels, the longest side a picture may have."""
 
     version: int
     server: str
     device: str
     pid: int
+    max_side: int = 16384
 
 
 @frozen

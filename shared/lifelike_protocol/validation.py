@@ -17,6 +17,7 @@ from .messages import Array, Encoding, FaceHint, FaceResult, Frame, Hello, Messa
 
 PIXEL_TYPES = ("uint8", "float16", "float32")
 ENCODING_KINDS = ("display", "scene_linear")
+MAX_SIDE = 16384
 MAX_NAME = 4096
 """Characters of a job's or a bundle's name."""
 _FINITE_BLOCK = 1 << 18
@@ -27,13 +28,18 @@ _FINITE_BLOCK = 1 << 18
 class Limits:
     """What a receiver accepts.
 
-    max_side: pixels, the longest side of a picture or any array. max_faces: in one picture.
+    max_side: pixels, the longest side of a picture. max_faces: in one picture.
     max_header: bytes of the msgpack header.
     """
 
-    max_side: int = 16384
+    max_side: int = MAX_SIDE
     max_faces: int = 64
     max_header: int = 256 * 1024
+
+    @property
+    def array_side(self) -> int:
+        """The longest side of arrays that are no pictures; a smaller `max_side` leaves landmarks and portraits be."""
+        return max(self.max_side, MAX_SIDE)
 
 
 def validate(message: Message, limits: Limits) -> None:
@@ -91,6 +97,12 @@ def _check_encoding(encoding: Encoding) -> None:
 
 def _check_pixels(pixels: Array, limits: Limits) -> None:
     _check_array("The picture", pixels, PIXEL_TYPES, (None, None, None), limits)
+    if not all(1 <= side <= limits.max_side for side in pixels.shape[:2]):
+        raise LifelikeError(
+            ErrorCode.SIZE_LIMIT,
+            f"The picture is {pixels.shape[1]} × {pixels.shape[0]} pixels; at most {limits.max_side} a side will do.",
+            "Send a smaller picture, or start the backend with a larger limit (--max-side).",
+        )
     if pixels.shape[2] not in (3, 4):
         raise LifelikeError(
             ErrorCode.MALFORMED, f"The picture has {pixels.shape[2]} channels.", "Send RGB or RGBA: 3 or 4 channels."
@@ -156,11 +168,11 @@ def _check_array(
     if not fits:
         wanted = " × ".join("any" if side is None else str(side) for side in shape)
         raise LifelikeError(ErrorCode.MALFORMED, f"{what} has the shape {array.shape}.", f"Send it as {wanted}.")
-    if not all(1 <= side <= limits.max_side for side in array.shape):
+    if not all(1 <= side <= limits.array_side for side in array.shape):
         raise LifelikeError(
             ErrorCode.SIZE_LIMIT,
-            f"{what} is {array.shape}, with a side outside 1 to {limits.max_side}.",
-            "Send a smaller picture, or start the backend with a larger limit (--max-side).",
+            f"{what} is {array.shape}, with a side outside 1 to {limits.array_side}.",
+            "Send a smaller one.",
         )
 
 

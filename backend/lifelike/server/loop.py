@@ -162,7 +162,7 @@ class Server:
         self._forget_the_silent()
         self._clients[client] = ClientRecord(message.client, time.monotonic())
         server = f"lifelike {versions()['lifelike']}"
-        self._send(client, Welcome(version, server, self._worker.device, os.getpid()))
+        self._send(client, Welcome(version, server, self._worker.device, os.getpid(), self._limits.max_side))
 
     @_answer.register
     def _on_ping(self, message: Ping, client: bytes) -> None:
