@@ -68,12 +68,18 @@ class ArrayReader:
         Raises:
             LifelikeError: MALFORMED, BUFFER_COUNT, SIZE_LIMIT or SIZE_MISMATCH.
         """
-        placed = self._place(body, 0)
+        return self._place(body, 0)
+
+    def check_all_placed(self) -> None:
+        """Refuses a message with buffers to spare.
+
+        Raises:
+            LifelikeError: BUFFER_COUNT.
+        """
         if self._unused:
             raise LifelikeError(
                 ErrorCode.BUFFER_COUNT, f"{len(self._unused)} buffers came that the header does not name.", _REMEDY
             )
-        return placed
 
     def _place(self, value: Any, depth: int) -> Any:
         if depth > MAX_NESTING:
@@ -81,6 +87,8 @@ class ArrayReader:
         if isinstance(value, dict):
             if value.keys() == REFERENCE_KEYS:
                 return self._array(value["buffer"], value["dtype"], value["shape"])
+            if not all(isinstance(key, str) for key in value):
+                raise LifelikeError(ErrorCode.MALFORMED, "A key in the header is not text.", _REMEDY)
             return {key: self._place(item, depth + 1) for key, item in value.items()}
         if isinstance(value, list):
             return [self._place(item, depth + 1) for item in value]

@@ -99,11 +99,12 @@ def decode(parts: Sequence[Any], limits: Limits | None = None) -> Message:
         )
     if kind is None:
         raise LifelikeError(ErrorCode.UNKNOWN_MESSAGE, f"There is no message called {name!r:.40}.", _REMEDY)
-    placed = ArrayReader(parts[1:], limits.array_side).place(body)
+    arrays = ArrayReader(parts[1:], limits.array_side)
     try:
-        message = cast(Message, _CONVERTER.structure(placed, kind))
+        message = cast(Message, _CONVERTER.structure(arrays.place(body), kind))
     except BaseValidationError as cause:
         raise _explain(name, cause) from cause
+    arrays.check_all_placed()
     validate(message, limits)
     return message
 
