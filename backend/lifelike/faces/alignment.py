@@ -84,7 +84,7 @@ def scale_of(transform: ArrayLike) -> float:
     return float(np.hypot(*np.asarray(transform, np.float64)[:2, 0]))
 
 
-def take_portrait(pixels: Array, transform: ArrayLike, size: int) -> Array:
+def take_portrait(pixels: Array, transform: ArrayLike, size: int, *, blend_beyond: bool = True) -> Array:
     """The portrait a transform describes, antialiased where it is smaller than in the frame.
 
     What lies beyond the frame's edges is as in the FFHQ data set: mirrored, blurred, led towards the median.
@@ -93,6 +93,7 @@ def take_portrait(pixels: Array, transform: ArrayLike, size: int) -> Array:
         pixels: (H, W, C) or (H, W), float32 or uint8.
         transform: (3, 3), portrait pixels of a `size` portrait to frame pixels.
         size: pixels a side.
+        blend_beyond: False only mirrors beyond the edges, which is right for masks.
 
     Returns:
         (size, size, C) or (size, size) float32, in the frame's range (sharpening may pass it by a little).
@@ -114,7 +115,7 @@ def take_portrait(pixels: Array, transform: ArrayLike, size: int) -> Array:
         planes, resampling.finer(matrix, oversampling), (size * oversampling, size * oversampling), smooth=False
     )
     portrait = resampling.resized(samples, (size, size))
-    if padding.before.any():
+    if blend_beyond and padding.before.any():
         portrait = blend_outside(portrait, crop, to_crop, padding, side)
     return resampling.to_pixels(portrait, like=pixels)
 
