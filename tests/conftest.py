@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from lifelike_protocol.messages import FaceHint, Frame
+from running_backend import RunningBackend
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -54,3 +57,48 @@ def face_landmarks() -> Callable[..., np.ndarray]:
         return _upright_face() @ rotation.T * width + np.asarray(center, np.float64)
 
     return placed
+
+
+@pytest.fixture
+def start_backend(tmp_path: Path) -> Iterator[Callable[..., RunningBackend]]:
+    """Starts real backend processes; called with more options of `lifelike serve`.
+
+    `home` is the folder of an earlier one, to meet on the same connection file; with `ready=False` nothing is waited
+    for.
+    """
+    started: list[RunningBackend] = []
+
+    def start(*options: str, home: Path | None = None, ready: bool = True) -> RunningBackend:
+        if home is None:
+            home = tmp_path / f"backend-{len(started)}"
+            home.mkdir()
+        backend = RunningBackend(home, *options)
+        started.append(backend)
+        if ready:
+            backend.wait_until_ready()
+        return backend
+
+    yield start
+    for backend in started:
+        backend.end()
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBackend]:
+    """One real backend process for all tests of a module that leave it running."""
+    running = RunningBackend(tmp_path_factory.mktemp("backend"))
+    running.wait_until_ready()
+    yield running
+    running.end()
+
+
+@pytest.fixture
+def portrait(face_landmarks: Callable[..., np.ndarray]) -> Callable[..., Frame]:
+    """A frame of noise with `faces` faces whose landmarks are sent along; (side, side, 3) uint8."""
+
+    def drawn(side: int = 256, faces: int = 1) -> Frame:
+        pixels = np.random.default_rng(7).integers(0, 255, (side, side, 3), dtype=np.uint8)
+        marks = face_landmarks((side / 2, side / 2), side / 3)
+        return Frame(pixels, faces=tuple(FaceHint(name=f"face {index}", landmarks=marks) for index in range(faces)))
+
+    return drawn

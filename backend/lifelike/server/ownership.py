@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -61,4 +62,8 @@ class ConnectionClaim:
         except (LifelikeError, OSError) as error:
             log.info("connection file not removed: %s", error)
         self._published = None
-        self._lock.release()
+        if self._lock.is_locked:
+            # Removed while held: a lock found on a removed file is not taken for one. Windows removes no open file.
+            with suppress(OSError):
+                Path(self._lock.lock_file).unlink()
+            self._lock.release()
