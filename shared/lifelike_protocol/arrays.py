@@ -62,13 +62,13 @@ class ArrayReader:
         self._unused = set(range(len(buffers)))
         self._max_side = max_side
 
-    def place(self, body: Any) -> Any:
+    def place(self, body: dict[Any, Any]) -> dict[str, Any]:
         """`body` with an array for each reference.
 
         Raises:
             LifelikeError: MALFORMED, BUFFER_COUNT, SIZE_LIMIT or SIZE_MISMATCH.
         """
-        return self._place(body, 0)
+        return self._place_in_map(body, 0)
 
     def check_all_placed(self) -> None:
         """Refuses a message with buffers to spare.
@@ -87,12 +87,15 @@ class ArrayReader:
         if isinstance(value, dict):
             if value.keys() == REFERENCE_KEYS:
                 return self._array(value["buffer"], value["dtype"], value["shape"])
-            if not all(isinstance(key, str) for key in value):
-                raise LifelikeError(ErrorCode.MALFORMED, "A key in the header is not text.", _REMEDY)
-            return {key: self._place(item, depth + 1) for key, item in value.items()}
+            return self._place_in_map(value, depth)
         if isinstance(value, list):
             return [self._place(item, depth + 1) for item in value]
         return value
+
+    def _place_in_map(self, value: dict[Any, Any], depth: int) -> dict[str, Any]:
+        if not all(isinstance(key, str) for key in value):
+            raise LifelikeError(ErrorCode.MALFORMED, "A key in the header is not text.", _REMEDY)
+        return {key: self._place(item, depth + 1) for key, item in value.items()}
 
     def _array(self, index: Any, dtype: Any, shape: Any) -> Array:
         sides = self._sides(shape)
