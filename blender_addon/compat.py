@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import bpy
 import gpu
+import numpy as np
 
 GROUPED_COMPOSITOR = bpy.app.version >= (5, 0, 0)
 EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
@@ -44,7 +45,7 @@ def ensure_compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree:
         if had_nodes:
             # The user's nodes were switched off: the picture was the plain render. Switching their
             # nodes on now changes the picture, so only a bare path from render to output is added.
-            _bypass(tree)
+            _bypass(tree, scene)
             return tree
     _plain_path(tree, scene)
     return tree
@@ -56,6 +57,16 @@ def output_socket(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     if node is None:
         node = _add_output(tree)
     return next(socket for socket in node.inputs if socket.type == "RGBA")
+
+
+def render_socket(tree: bpy.types.NodeTree, scene: bpy.types.Scene) -> bpy.types.NodeSocket:
+    """The Render Layers node's picture, made where the tree has none."""
+    layers = next((node for node in tree.nodes if node.bl_idname == "CompositorNodeRLayers"), None)
+    if layers is None:
+        layers = tree.nodes.new("CompositorNodeRLayers")
+        layers.scene = scene
+        layers.location = (-300, 0)
+    return layers.outputs["Image"]
 
 
 def _active_output(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
@@ -80,27 +91,20 @@ def _add_output(tree: bpy.types.NodeTree) -> bpy.types.Node:
 
 def _plain_path(tree: bpy.types.NodeTree, scene: bpy.types.Scene) -> None:
     """Render Layers → output, in an empty tree or one Blender just filled with its default."""
-    layers = next((node for node in tree.nodes if node.bl_idname == "CompositorNodeRLayers"), None)
-    if layers is None:
-        layers = tree.nodes.new("CompositorNodeRLayers")
-        layers.scene = scene
-        layers.location = (-300, 0)
-    target = output_socket(tree)
+    rendered, target = render_socket(tree, scene), output_socket(tree)
     if not target.is_linked:
         target.node.location = (300, 0)
-        tree.links.new(layers.outputs["Image"], target)
+        tree.links.new(rendered, target)
 
 
-def _bypass(tree: bpy.types.NodeTree) -> None:
+def _bypass(tree: bpy.types.NodeTree, scene: bpy.types.Scene) -> None:
     """Leads the untouched render to an output of its own, leaving switched-off nodes as they are."""
-    layers = next((node for node in tree.nodes if node.bl_idname == "CompositorNodeRLayers"), None)
-    if layers is None:
-        layers = tree.nodes.new("CompositorNodeRLayers")
+    rendered = render_socket(tree, scene)
     for node in [node for node in tree.nodes if node.bl_idname == "CompositorNodeComposite"]:
         node.mute = True
     output = tree.nodes.new("CompositorNodeComposite")
-    output.location = (layers.location[0] + 600, layers.location[1] + 300)
-    tree.links.new(layers.outputs["Image"], output.inputs["Image"])
+    output.location = (rendered.node.location[0] + 600, rendered.node.location[1] + 300)
+    tree.links.new(rendered, output.inputs["Image"])
 
 
 class Mixer(NamedTuple):
@@ -132,8 +136,16 @@ def new_math(tree: bpy.types.NodeTree, operation: str) -> bpy.types.Node:
     return node
 
 
-def new_fit_to_render(tree: bpy.types.NodeTree) -> bpy.types.Node:
-    """A Scale node that stretches a picture to the render's size; input 0, output 0."""
+def new_fit_to_render(
+    tree: bpy.types.NodeTree, scene: bpy.types.Scene, size: tuple[int, int]
+) -> bpy.types.Node | None:
+    """A Scale node that stretches a picture of `size` to the render's size; input 0, output 0.
+
+    None where the picture fits and Blender's node would spoil it: before 4.5 it rounds the render's size down
+    once too often at some resolution percentages (15 % of 960 gives 143), and so resamples a picture that fits.
+    """
+    if bpy.app.version < (4, 5, 0) and size == render_size(scene) != _size_of_old_scale_node(scene):
+        return None
     node = tree.nodes.new("CompositorNodeScale")
     if GROUPED_COMPOSITOR:
         node.inputs["Type"].default_value = "Render Size"
@@ -142,6 +154,19 @@ def new_fit_to_render(tree: bpy.types.NodeTree) -> bpy.types.Node:
         node.space = "RENDER_SIZE"
         node.frame_method = "STRETCH"
     return node
+
+
+def _size_of_old_scale_node(scene: bpy.types.Scene) -> tuple[int, int]:
+    render = scene.render
+    factor = np.float32(render.resolution_percentage) * np.float32(0.01)
+    return int(np.float32(render.resolution_x) * factor), int(np.float32(render.resolution_y) * factor)
+
+
+def render_size(scene: bpy.types.Scene) -> tuple[int, int]:
+    """(width, height) in pixels of a render of the whole frame, rounded as Blender does."""
+    render = scene.render
+    percentage = render.resolution_percentage
+    return max(1, render.resolution_x * percentage // 100), max(1, render.resolution_y * percentage // 100)
 
 
 # Files.

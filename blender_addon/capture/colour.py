@@ -8,6 +8,7 @@ the view, and `deliver` tags the returned image with that space.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,13 +43,16 @@ _VIEW = ("view_transform", *_GRADE, "exposure", "gamma")
 
 def configuration_file() -> str:
     """Path of the OpenColorIO configuration that Blender itself uses (OCIO in the environment wins)."""
-    import os
-
     chosen = os.environ.get("OCIO", "")
     if chosen and Path(chosen).is_file():
         return chosen
     folder = bpy.utils.system_resource("DATAFILES", path="colormanagement")
     return str(Path(folder) / "config.ocio") if folder else ""
+
+
+def linear_colour_space() -> str:
+    """The image colour space of scene-linear values as Blender holds them in memory."""
+    return "Linear Rec.709" if compat.working_space_is_rec709() else "scene_linear"
 
 
 def encoding_of_scene(scene: bpy.types.Scene, kind: str = "display") -> Encoding:

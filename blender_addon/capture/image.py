@@ -33,7 +33,7 @@ def capture_image(image: bpy.types.Image, context: bpy.types.Context) -> Frame:
     _require_pixels(image)
     space = image.colorspace_settings.name
     source = Source(scene=context.scene.name, frame=context.scene.frame_current)
-    if space in _LINEAR and not image.is_data:
+    if space in _LINEAR:
         encoding = encoding_of_scene(context.scene, "scene_linear")
         return Frame(pixels=without_idle_alpha(image_pixels(image)), encoding=encoding, source=source)
     if not image.is_float and space in VIEW_OF_COLOUR_SPACE:

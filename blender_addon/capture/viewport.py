@@ -95,9 +95,7 @@ def _camera(context: bpy.types.Context, size: tuple[int, int] | None) -> tuple[V
         raise LifelikeError(
             ErrorCode.INVALID_SETTING, "The scene has no camera.", "Add a camera, or capture the current view instead."
         )
-    render = scene.render
-    scale = render.resolution_percentage / 100
-    width, height = size or (max(1, int(render.resolution_x * scale)), max(1, int(render.resolution_y * scale)))
+    width, height = size or compat.render_size(scene)
     view = camera_view(scene, context.evaluated_depsgraph_get(), scene.camera, width, height, border=False)
     if view is None:
         raise LifelikeError(

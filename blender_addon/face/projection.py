@@ -9,6 +9,8 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from .. import compat
+
 
 @dataclass(frozen=True)
 class View:
@@ -83,7 +85,7 @@ def camera_view(
         return None
     render = scene.render
     full_width, full_height, window = width, height, Matrix.Identity(4)
-    region = _cropped_region(render) if border else None
+    region = _cropped_region(scene) if border else None
     if region is not None:
         full_width, full_height, (x0, y0, x1, y1) = region
         if (x1 - x0, y1 - y0) == (width, height):
@@ -97,12 +99,12 @@ def camera_view(
     return View(evaluated.matrix_world.normalized().inverted(), window @ projection)
 
 
-def _cropped_region(render: bpy.types.RenderSettings) -> tuple[int, int, tuple[int, int, int, int]] | None:
+def _cropped_region(scene: bpy.types.Scene) -> tuple[int, int, tuple[int, int, int, int]] | None:
     """Full size, and the region (left, bottom, right, top) in pixels from the lower left, cut as Blender cuts it."""
+    render = scene.render
     if not (render.use_border and render.use_crop_to_border):
         return None
-    scale = render.resolution_percentage / 100
-    width, height = int(render.resolution_x * scale), int(render.resolution_y * scale)
+    width, height = compat.render_size(scene)
     box = (
         int(render.border_min_x * width),
         int(render.border_min_y * height),
