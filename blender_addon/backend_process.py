@@ -135,14 +135,13 @@ class BackendProcess:
         return f"{ending}; it said “{said}”" if said else ending
 
     def last_words(self) -> str:
-        """The last line of what it printed, else of its log; at most 300 characters; may be empty."""
-        for path in (self._output, self.log_file):
-            # Frames that are drawn around errors in a terminal say nothing, nor does the line of a good start.
-            lines = [line.strip(" ╭╮╰╯─│\t") for line in _tail(path).splitlines()]
-            lines = [line for line in lines if line and not line.startswith("ready")]
-            if lines:
-                return lines[-1][:300]
-        return ""
+        """The last line that it printed, else the last of its log if it tells of a failure; may be empty."""
+        # Frames that are drawn around errors in a terminal say nothing, nor does the line of a good start.
+        printed = [line.strip(" ╭╮╰╯─│\t") for line in _tail(self._output).splitlines()]
+        printed = [line for line in printed if line and not line.startswith("ready")]
+        logged = [line for line in _tail(self.log_file).splitlines()[-1:] if " ERROR " in line or " CRITICAL " in line]
+        lines = printed or logged
+        return lines[-1][:300].rstrip(".") if lines else ""
 
     def end(self, timeout: float = 3.0) -> None:
         """Ends the process: politely, and after `timeout` seconds by force. Removes what it left."""

@@ -77,6 +77,7 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
         except LifelikeError as error:
             return self._failed(error)
         show_in_open_editors(context, outcome.image, replacing=self._request.image)
+        _draw_preview_anew(context, outcome.image)
         return self._succeeded(outcome)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -118,6 +119,13 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
             LAST_RUN.failed(Failure.of(error))
             self.report({"ERROR"}, str(error))
         return {"CANCELLED"}
+
+
+def _draw_preview_anew(context: bpy.types.Context, image: bpy.types.Image) -> None:
+    """A result updated in place would keep the thumbnail of the one before."""
+    with context.temp_override(id=image):
+        if bpy.ops.ed.lib_id_generate_preview.poll():
+            bpy.ops.ed.lib_id_generate_preview()
 
 
 CLASSES = (LIFELIKE_OT_make_realistic,)

@@ -30,7 +30,7 @@ class LIFELIKE_OT_show_result(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def show_in_open_editors(context: bpy.types.Context, image: bpy.types.Image | None, replacing: str) -> None:
+def show_in_open_editors(context: bpy.types.Context, image: bpy.types.Image, replacing: str) -> None:
     """Shows `image` in the Image Editors that are empty, or show the render, the source or a result before.
 
     An editor that shows anything else, or is pinned, is somebody's work and stays as it is.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..backend import THE_BACKEND
 from ..outcome import LAST_RUN, FaceOutcome, Outcome
 from .backend_state import draw_failure
 from .wrapped_text import draw_text
@@ -12,7 +13,7 @@ from .wrapped_text import draw_text
 
 def draw_last_result(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Nothing before the first run; then its result, or why there is none."""
-    if LAST_RUN.failure is not None:
+    if LAST_RUN.failure is not None and THE_BACKEND.failure is None:  # that one is drawn with the backend's state
         draw_failure(layout, context, LAST_RUN.failure)
     if LAST_RUN.outcome is None:
         return
