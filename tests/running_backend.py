@@ -14,12 +14,15 @@ import psutil
 
 from lifelike_protocol.client import Client
 from lifelike_protocol.connection import ConnectionInfo, read_connection_file
+from lifelike_protocol.messages import Progress, Stage
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # Upper limits that only a hang reaches; nothing is timed against them.
 START_SECONDS = 120.0
 END_SECONDS = 30.0
+
+STEPS = [Stage.LOCATE, Stage.ALIGN, Stage.INVERT, Stage.TRANSFER, Stage.COMPOSITE]
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -118,3 +121,11 @@ def wait_for(condition: Callable[[], bool], otherwise: str, seconds: float = 60.
     while not condition():
         assert time.monotonic() < deadline, otherwise
         time.sleep(0.05)
+
+
+def wait_until_working(client: Client, job: str) -> None:
+    """Return once the pipeline has begun on `job`."""
+    for event in client.events(job):
+        assert isinstance(event, Progress), "the picture was done before it could be looked at"
+        if event.stage in STEPS:
+            return

@@ -11,21 +11,12 @@ import pytest
 from lifelike_protocol.client import Client
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Frame, Progress, Result, Settings, Stage
-from running_backend import RunningBackend, wait_for
+from running_backend import STEPS, RunningBackend, wait_for, wait_until_working
 
-STEPS = [Stage.LOCATE, Stage.ALIGN, Stage.INVERT, Stage.TRANSFER, Stage.COMPOSITE]
 MANY_FACES = 64
 """Takes long enough that the backend is still working when the next message comes."""
 
 Portrait = Callable[..., Frame]
-
-
-def wait_until_working(client: Client, job: str) -> None:
-    """Return once the pipeline has begun on `job`."""
-    for event in client.events(job):
-        assert isinstance(event, Progress), "the picture was done before it could be looked at"
-        if event.stage in STEPS:
-            return
 
 
 def failure_of(client: Client, job: str) -> LifelikeError:
