@@ -281,6 +281,17 @@ class Goodbye:
 CLIENT_MESSAGES = (Hello, Submit, Cancel, Ping, StatusRequest, Shutdown)
 SERVER_MESSAGES = (Welcome, Progress, Result, Error, Pong, Status, Goodbye)
 Message = (
-    Hello | Submit | Cancel | Ping | StatusRequest | Shutdown
-    | Welcome | Progress | Result | Error | Pong | Status | Goodbye
+    Hello
+    | Submit
+    | Cancel
+    | Ping
+    | StatusRequest
+    | Shutdown
+    | Welcome
+    | Progress
+    | Result
+    | Error
+    | Pong
+    | Status
+    | Goodbye
 )

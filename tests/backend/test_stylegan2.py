@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings
 
 SHARED = Path(os.environ.get("LIFELIKE_SHARED", Path(__file__).parents[3] / "shared"))

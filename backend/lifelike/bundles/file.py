@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A bundle on disk: one safetensors file with the card in its metadata, or a folder with both side by side.
+
+NAME.safetensors                     card under the metadata key "lifelike_card"
+NAME/card.json, NAME/weights.safetensors
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lifelike.bundles.card import BundleCard, card_from_json, card_to_json
+from lifelike_protocol.errors import ErrorCode, LifelikeError
+
+CARD_KEY = "lifelike_card"
+SIZE_LIMIT = 4 << 30
+"""Bytes; no bundle of this format comes near, so that a larger file is refused before it is read."""
+
+
+def _invalid(path: Path, why: object) -> LifelikeError:
+    return LifelikeError(
+        ErrorCode.INVALID_BUNDLE,
+        f"The bundle {path.name} cannot be used: {why}.",
+        "Install it again, or choose another bundle.",
+    )
+
+
+def weights_file(path: Path) -> Path:
+    """The safetensors file of the bundle at `path`, a file or a folder."""
+    return path / "weights.safetensors" if path.is_dir() else path
+
+
+def bundle_sha256(path: Path) -> str:
+    """SHA-256 of the weights file, as hexadecimal."""
+    digest = hashlib.sha256()  # hashlib.file_digest needs Python 3.11
+    with weights_file(path).open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_card(path: Path) -> BundleCard:
+    """Read only the card.
+
+    Raises:
+        LifelikeError: INVALID_BUNDLE when there is none or it is broken.
+    """
+    try:
+        if path.is_dir():
+            return card_from_json((path / "card.json").read_text("utf-8"), path.name)
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (OSError, SafetensorError, UnicodeDecodeError) as error:
+        raise _invalid(path, error) from error
+    if CARD_KEY not in metadata:
+        raise _invalid(path, "it has no card")
+    return card_from_json(metadata[CARD_KEY], path.name)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a bundle, half precision widened to float32.
+
+    Raises:
+        LifelikeError: INVALID_BUNDLE for a damaged file, one of absurd size, or values that are not finite.
+    """
+    file = weights_file(path)
+    try:
+        if file.stat().st_size > SIZE_LIMIT:
+            raise _invalid(path, f"its file is larger than {SIZE_LIMIT >> 30} GiB")
+        with safe_open(file, framework="pt") as opened:
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a mapping)
+    except (OSError, SafetensorError) as error:
+        raise _invalid(path, error) from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point():
+            tensors[name] = tensor = tensor.float()
+            if not torch.isfinite(tensor).all():
+                raise _invalid(path, f"its tensor {name} has values that are not finite")
+    return tensors
+
+
+def write_bundle(path: Path, card: BundleCard, tensors: dict[str, Tensor]) -> None:
+    """Write a one-file bundle, floating-point tensors as float16, whole or not at all."""
+    stored = {
+        name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
+        for name, value in tensors.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        save_file(stored, partial, {CARD_KEY: card_to_json(card)})
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trains a small generator pair and its encoder together on paired heads.
+
+`python -m lifelike.training.generator_pair --pairs DIR --run DIR --minutes M`
+
+The paper fine-tunes a copy of a photo generator on renders; that needs a generator trained on many
+photographs, which this first bundle does not have. Here (reconstructed throughout) both generators grow
+together from the same initial weights, with one mapping network and the same noise buffers: the encoder
+turns a render x into a latent, G_render learns to give x back, G_photo its photo look, and what is shown,
+x + G_photo − G_render, is held to the truth, to the identity and, by a discriminator, to the photo look.
+Every few steps latents are drawn through the mapping network instead, so that the pair are generators too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from attrs import asdict, frozen
+from PIL import Image
+from torch import Tensor, nn
+
+from lifelike.networks.encoder import Encoder, EncoderSettings, Latent
+from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings
+from lifelike.training import losses
+from lifelike.training.checkpoint import load_checkpoint, save_checkpoint
+from lifelike.training.face_region import face_regions
+from lifelike.training.pair_augmentation import discriminator_augmentation, paired_jitter
+from lifelike.training.pairs import LabelledFaces, Pairs, load_faces, load_pairs
+
+
+@frozen
+class PairTraining:
+    """Settings of a run; the defaults made the built-in bundle."""
+
+    seed: int = 0
+    batch: int = 8
+    encoder_rate: float = 4e-4  # pSp and e4e take 1e-4 over far more steps
+    learning_rate: float = 1e-3  # generators; StyleGAN2 takes 2e-3
+    warm_up: int = 100  # steps
+    discriminator_rate: float = 2e-3  # StyleGAN2
+    ema_images: float = 4000.0  # half-life; StyleGAN2-ADA's 10 kimg is longer than such a short run bears
+    feature_drop: float = 0.15  # share of pictures inverted by W+ alone, so that W+ carries the person
+    r1_gamma: float = 1.0  # 0.0002 · res² / batch gives 0.4 (StyleGAN2-ADA); more for few pictures
+    r1_every: int = 16  # StyleGAN2, lazy regularisation
+    latent_every: int = 8  # steps between those on drawn latents
+    weight_render: float = 1.0
+    weight_photo: float = 1.0
+    weight_difference: float = 1.5
+    weight_adversarial: float = 0.08
+    weight_identity: float = 0.3
+    weight_offsets: float = 2e-3
+    adversarial_from: int = 6000  # pictures seen before the discriminator has a say
+
+
+class PairRun:
+    """The networks, optimisers and data of one run."""
+
+    def __init__(self, settings: PairTraining, generator: GeneratorSettings, data: TrainingData) -> None:
+        torch.manual_seed(settings.seed)
+        self.settings, self.data = settings, data
+        self.random = torch.Generator().manual_seed(settings.seed)
+        self.photo = Generator(generator)
+        self.render = copy.deepcopy(self.photo)
+        self.render.mapping = self.photo.mapping
+        features = EncoderSettings(
+            resolution=generator.resolution,
+            num_ws=generator.num_ws,
+            w_dim=generator.w_dim,
+            width=24,
+            width_max=128,
+            feature_channels=generator.channels(32),
+        )
+        self.encoder = Encoder(features)
+        critic = GeneratorSettings(generator.resolution, generator.channel_base // 2, generator.channel_max)
+        self.critics = nn.ModuleDict({"photo": Discriminator(critic), "render": Discriminator(critic)})
+        self.trained = nn.ModuleDict({"encoder": self.encoder, "render": self.render, "photo": self.photo})
+        self.trained.to(memory_format=torch.channels_last)
+        self.critics.to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.trained).requires_grad_(False)
+        generators = [*self.photo.parameters(), *self.render.synthesis.parameters()]
+        groups = [
+            {"params": list(self.encoder.parameters()), "lr": settings.encoder_rate},
+            {"params": generators, "lr": settings.learning_rate},
+        ]
+        self.rates = [float(group["lr"]) for group in groups]
+        self.optimiser = torch.optim.Adam(groups, betas=(0.5, 0.99))
+        self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), settings.discriminator_rate, (0.0, 0.99))
+        self.embedder: nn.Module | None = None
+        self.step, self.pictures, self.seconds = 0, 0, 0.0
+
+    # -- one step ---------------------------------------------------------------------------------
+
+    def advance(self) -> dict[str, float]:
+        """One update of everything; returns the values of the terms."""
+        values: dict[str, float] = {}
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * min((self.step + 1) / self.settings.warm_up, 1.0)
+        with torch.autocast("cpu", torch.bfloat16):
+            batch = self.data.draw(self.settings.batch, self.random)
+            fake = self.update_pair(batch, values)
+            if self.pictures >= self.settings.adversarial_from:
+                self.update_critic("photo", batch.photo[len(fake) :], fake, values)
+                if self.step % self.settings.latent_every == 0:
+                    self.update_from_latents(batch, values)
+        self.update_average()
+        self.step += 1
+        self.pictures += self.settings.batch
+        return values
+
+    def update_pair(self, batch: Batch, values: dict[str, float]) -> Tensor:
+        """Encoder and generators on portraits; returns pictures for the discriminator."""
+        s = self.settings
+        latent = drop_features(self.encoder(batch.render), s.feature_drop, self.random)
+        a = self.render.synthesis(latent.ws, features=latent.features)
+        b = self.photo.synthesis(latent.ws, features=latent.features)
+        difference = batch.render + b - a
+        weight = 0.25 + 0.75 * batch.region
+        terms = {
+            "render": s.weight_render * losses.pyramid_l1(a, batch.render, weight, fine=1.0),
+            "offsets": s.weight_offsets * losses.latent_offsets(latent.ws),
+        }
+        paired = weight * batch.paired[:, None, None, None]
+        terms["photo"] = s.weight_photo * losses.pyramid_l1(b, batch.photo, paired)
+        terms["difference"] = s.weight_difference * losses.pyramid_l1(difference, batch.photo, paired)
+        # Outside the head the backdrop is the truth's: no look has to be invented there.
+        shown = torch.cat([difference, b])[::2] if self.step % 2 else torch.cat([difference, b])[1::2]
+        region = torch.cat([batch.region] * 2)[::2] if self.step % 2 else torch.cat([batch.region] * 2)[1::2]
+        behind = torch.cat([batch.photo] * 2)[::2] if self.step % 2 else torch.cat([batch.photo] * 2)[1::2]
+        shown = behind.lerp(shown, region)
+        if self.pictures >= s.adversarial_from:
+            self.critics.requires_grad_(False)
+            logits = self.critics["photo"](discriminator_augmentation(shown))
+            terms["adversarial"] = s.weight_adversarial * losses.generator_adversarial(logits)
+        if self.embedder is not None:
+            target = self.embedder(batch.render).detach()
+            terms["identity"] = s.weight_identity * losses.identity(self.embedder(difference), target)
+        self.descend(self.optimiser, terms, values)
+        return shown.detach()
+
+    def update_critic(self, look: str, real: Tensor, fake: Tensor, values: dict[str, float]) -> None:
+        """One discriminator on real pictures of its look and on made ones."""
+        critic = self.critics[look].requires_grad_(True)
+        logits = critic(discriminator_augmentation(torch.cat([real[: len(fake)], fake])))
+        real_logits, fake_logits = logits.chunk(2)
+        terms = {f"critic_{look}": losses.discriminator_adversarial(real_logits, fake_logits)}
+        if self.step % self.settings.r1_every == 0:
+            penalty = losses.r1_penalty(critic, discriminator_augmentation(real[:4]))
+            terms[f"r1_{look}"] = self.settings.r1_gamma * self.settings.r1_every * penalty
+        values[f"real_{look}"] = float(real_logits.detach().sign().mean())
+        self.descend(self.critic_optimiser, terms, values)
+
+    def update_from_latents(self, batch: Batch, values: dict[str, float]) -> None:
+        """Both generators on drawn latents: each its own look, together one picture in colour and light."""
+        z = torch.randn(self.settings.batch // 2, self.photo.settings.z_dim, generator=self.random)
+        ws = self.photo.w_plus(self.photo.mapping(z))
+        self.photo.mapping.w_avg.lerp_(ws[:, 0].detach().float().mean(0), 0.01)
+        made = {"render": self.render.synthesis(ws), "photo": self.photo.synthesis(ws)}
+        self.critics.requires_grad_(False)
+        terms = {"agreement": 0.5 * losses.colour_agreement(made["render"], made["photo"])}
+        for look, picture in made.items():
+            logits = self.critics[look](discriminator_augmentation(picture))
+            terms[f"drawn_{look}"] = self.settings.weight_adversarial * losses.generator_adversarial(logits)
+        self.descend(self.optimiser, terms, values)
+        self.update_critic("photo", batch.photo[:4], made["photo"].detach(), values)
+        self.update_critic("render", batch.render[:4], made["render"].detach(), values)
+
+    @staticmethod
+    def descend(optimiser: torch.optim.Optimizer, terms: dict[str, Tensor], values: dict[str, float]) -> None:
+        """Add up the terms, step, and note their values."""
+        total = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(total):
+            raise FloatingPointError(f"a loss is not finite: { {k: float(v) for k, v in terms.items()} }")
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        optimiser.step()
+        values.update({key: float(value.detach()) for key, value in terms.items()})
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        """Exponential moving average of the trained networks (StyleGAN2's EMA)."""
+        decay = 0.5 ** (self.settings.batch / min(self.settings.ema_images, max(self.pictures, 1) * 0.2 + 1))
+        for kept, now in zip(self.average.parameters(), self.trained.parameters(), strict=True):
+            kept.lerp_(now, 1 - decay)
+        for kept, now in zip(self.average.buffers(), self.trained.buffers(), strict=True):
+            kept.copy_(now)
+
+    # -- the run folder -----------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Everything a resumed run needs."""
+        return {
+            "trained": self.trained.state_dict(),
+            "average": self.average.state_dict(),
+            "critics": self.critics.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "critic_optimiser": self.critic_optimiser.state_dict(),
+            "random": self.random.get_state(),
+            "torch_random": torch.get_rng_state(),
+            "progress": {"step": self.step, "pictures": self.pictures, "seconds": self.seconds},
+            "generator": asdict(self.photo.settings),
+            "encoder": asdict(self.encoder.settings),
+            "training": asdict(self.settings),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from `state()`."""
+        for name in ("trained", "average", "critics", "optimiser", "critic_optimiser"):
+            getattr(self, name).load_state_dict(state[name])
+        self.random.set_state(state["random"])
+        torch.set_rng_state(state["torch_random"])
+        for name, value in state["progress"].items():
+            setattr(self, name, value)
+
+    @torch.inference_mode()
+    def sheet(self, pairs: Pairs, rows: int = 6) -> Image.Image:
+        """Per row of fixed pairs: input, G_render, G_photo, difference, truth; last row drawn latents."""
+        x, truth = to_signed(pairs.render[:: max(len(pairs) // rows, 1)][:rows]), None
+        truth = to_signed(pairs.photo[:: max(len(pairs) // rows, 1)][:rows])
+        net = self.average
+        latent = net["encoder"](x)
+        a = net["render"].synthesis(latent.ws, features=latent.features)
+        b = net["photo"].synthesis(latent.ws, features=latent.features)
+        z = torch.randn(5, self.photo.settings.z_dim, generator=torch.Generator().manual_seed(1))
+        drawn = net["photo"](z, 0.7)
+        table = torch.cat([torch.stack([x, a, b, x + b - a, truth], 1), drawn[None]])
+        pixels = ((table + 1) * 127.5).clamp(0, 255).byte().permute(0, 3, 1, 4, 2)
+        return Image.fromarray(pixels.flatten(2, 3).flatten(0, 1).numpy())
+
+
+@frozen
+class Batch:
+    """render, photo: [N3RR] −1…1; region: [N1RR] 0…1; paired: [N], 0 where `photo` is not the truth of `render`."""
+
+    render: Tensor
+    photo: Tensor
+    region: Tensor
+    paired: Tensor
+
+
+class TrainingData:
+    """Pairs, and renders without a photo look, as random batches."""
+
+    def __init__(self, pairs: Pairs, alone: LabelledFaces | None) -> None:
+        resolution = pairs.resolution
+        self.pairs, self.alone = pairs, alone
+        self.regions = face_regions(pairs.landmarks, resolution)
+        self.alone_regions = None if alone is None else face_regions(alone.landmarks, resolution)
+
+    def draw(self, count: int, random: torch.Generator, share_alone: float = 0.15) -> Batch:
+        """`count` jittered pictures; `share_alone` of them renders without a truth, beside some other photo."""
+        chosen = torch.randint(len(self.pairs), (count,), generator=random).numpy()
+        render, photo, region = self.pairs.render[chosen], self.pairs.photo[chosen], self.regions[chosen]
+        paired = torch.ones(count)
+        if self.alone is not None and self.alone_regions is not None:
+            lone = (torch.rand(count, generator=random) < share_alone).numpy()
+            other = torch.randint(len(self.alone.pictures), (count,), generator=random).numpy()
+            render = np.where(lone[:, None, None, None], self.alone.pictures[other], render)
+            region = np.where(lone[:, None, None], self.alone_regions[other], region)
+            paired = torch.from_numpy(1.0 - lone.astype(np.float32))
+        mask = torch.from_numpy(region)[:, None].float() / 255
+        x, y, mask = paired_jitter([to_signed(render), to_signed(photo), mask], random)
+        return Batch(x, y, mask, paired)
+
+
+def to_signed(pixels: np.ndarray[Any, Any]) -> Tensor:
+    """(N, R, R, 3) uint8 → [N3RR] float32, −1…1, channels last in memory."""
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def drop_features(latent: Latent, share: float, random: torch.Generator) -> Latent:
+    """Silence the feature code of a random `share` of the portraits."""
+    keep = (torch.rand(latent.ws.shape[0], 1, 1, 1, generator=random) >= share).float()
+    return Latent(latent.ws, {resolution: keep * code for resolution, code in latent.features.items()})
+
+
+def train(run: PairRun, folder: Path, minutes: float, reserved: Pairs) -> Iterator[dict[str, float]]:
+    """Advance until `minutes` of training time are used up; a checkpoint and a sheet every few minutes."""
+    checkpoint = folder / "checkpoint.pt"
+    state = load_checkpoint(checkpoint)
+    if state is not None:
+        run.restore(state)
+    saved = run.seconds
+    with (folder / "scalars.jsonl").open("a") as log:
+        while run.seconds < minutes * 60:
+            started = time.monotonic()
+            values = run.advance()
+            run.seconds += time.monotonic() - started
+            values |= {"pictures": run.pictures, "seconds": round(run.seconds, 1)}
+            if run.step % 20 == 0:
+                log.write(json.dumps(values) + "\n")
+                log.flush()
+            if run.seconds - saved > 180 or run.seconds >= minutes * 60:
+                saved = run.seconds
+                save_checkpoint(checkpoint, run.state())
+                run.sheet(reserved).save(folder / "sheet.png")
+            yield values
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=Path, required=True, help="folder of paired heads")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run; continued where it stopped")
+    parser.add_argument("--faces", type=Path, help="folder of renders without a photo look (the example avatar)")
+    parser.add_argument("--identity", type=Path, help="identity network (safetensors) for the identity term")
+    parser.add_argument("--minutes", type=float, default=60.0, help="training time in all")
+    parser.add_argument("--channel-base", type=int, default=3072)
+    parser.add_argument("--channel-max", type=int, default=96)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    arguments.run.mkdir(parents=True, exist_ok=True)
+    cache = arguments.run / "cache"
+    generator = GeneratorSettings(channel_base=arguments.channel_base, channel_max=arguments.channel_max)
+    pairs = load_pairs(arguments.pairs, generator.resolution, cache)
+    alone = load_faces(arguments.faces, generator.resolution, cache) if arguments.faces else None
+    run = PairRun(PairTraining(), generator, TrainingData(pairs.training(), alone))
+    if arguments.identity:
+        from lifelike.networks.identity import load_identity
+
+        run.embedder = load_identity(arguments.identity).eval().requires_grad_(False)
+    for values in train(run, arguments.run, arguments.minutes, pairs.reserved()):
+        if run.step % 20 == 0:
+            print("  ".join(f"{key} {value:.4g}" for key, value in values.items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
