@@ -240,7 +240,8 @@ def _checked(content: Any) -> ConnectionInfo:
     for name in ("server_public_key", "client_public_key", "client_secret_key"):
         if not isinstance(values[name], str) or not re.fullmatch(r"[!-~]{40}", values[name]):
             raise _malformed(f"its {name} is missing or not a CURVE key")
-    if not isinstance(values["address"], str) or not re.fullmatch(r"tcp://.+:\d{1,5}", values["address"]):
+    address = re.fullmatch(r"tcp://.+:(\d{1,5})", values["address"]) if isinstance(values["address"], str) else None
+    if not address or not 1 <= int(address[1]) <= 65535:
         raise _malformed("its address is missing or not of the form tcp://host:port")
     return ConnectionInfo(**values)
 

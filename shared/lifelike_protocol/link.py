@@ -229,7 +229,7 @@ class Link:
             return LifelikeError(ErrorCode.BACKEND_GONE, "The backend has ended unexpectedly.", _RESTART_REMEDY)
         return LifelikeError(
             ErrorCode.REFUSED,
-            "What answers at the address in the connection file is not the backend that wrote it.",
+            "What answers at the address in the connection file is not the backend that wrote it, or is just ending.",
             "Start the backend again, so that it writes a new connection file.",
         )
 
