@@ -14,11 +14,12 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from lifelike.networks.inner_face import INNER_FACE, inner_face
 from lifelike.networks.residual import convolution, stages
 
 DEFAULT_SETTINGS: dict[str, Any] = {
     "input_size": 72,
-    "box": [0.14, 0.22, 0.86, 0.94],  # x0, y0, x1, y1 of the portrait: brows to chin, cheek to cheek
+    "box": list(INNER_FACE),
     "stem": 24,
     "widths": [24, 48, 96, 128],
     "blocks": [1, 2, 2, 1],
@@ -48,13 +49,7 @@ class IdentityNetwork(nn.Module):
 
     def crop(self, portraits: Tensor) -> Tensor:
         """The inner face (N, 3, S, S) of FFHQ-aligned portraits (N, 3, R, R); hair and background mostly left out."""
-        height, width = portraits.shape[-2:]
-        x0, y0, x1, y1 = self.settings["box"]
-        inner = portraits[..., round(y0 * height) : round(y1 * height), round(x0 * width) : round(x1 * width)]
-        size = self.settings["input_size"]
-        return functional.interpolate(
-            inner, (size, size), mode="bilinear", align_corners=False, antialias=inner.shape[-1] > size
-        )
+        return inner_face(portraits, self.settings["box"], self.settings["input_size"])
 
     def forward(self, portraits: Tensor) -> Tensor:
         """(N, 3, R, R) float, −1…1, FFHQ-aligned, any R → (N, embedding) of length 1."""

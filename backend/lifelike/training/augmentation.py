@@ -7,6 +7,7 @@ All take and give float tensors (N, 3, H, W) of display values 0…1, and draw e
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as functional
@@ -106,3 +107,26 @@ def random_backdrops(count: int, size: int) -> Tensor:
         layer = functional.interpolate(torch.rand(count, 3, cells, cells) - 0.5, (size, size), mode="bilinear")
         result += amount * layer
     return result.clamp(0, 1)
+
+
+def coarsen(pictures: Tensor, share: float = 0.4, least: int = 16) -> Tensor:
+    """Some pictures as if seen with far fewer pixels (from ``least`` a side), as a face in a whole figure is."""
+    size = pictures.shape[-1]
+    result = pictures.clone()
+    for group in torch.randperm(len(pictures)).chunk(8)[: round(8 * share)]:
+        small = int(torch.randint(least, size, ()))
+        few = functional.interpolate(pictures[group], (small, small), mode="bilinear", antialias=True)
+        result[group] = functional.interpolate(few, (size, size), mode="bilinear")
+    return result
+
+
+def soften(masks: Tensor) -> Tensor:
+    """Masks (N, 1, R, R) uint8, a little wider and with an edge a few pixels soft."""
+    wide = gaussian(masks.float().expand(-1, 3, -1, -1), 3.0)[:, :1]
+    return (wide * 2).clamp(0, 255).to(torch.uint8)
+
+
+def box_matrix(box: Sequence[float]) -> Tensor:
+    """(3, 3) from −1…1 over a box (x0, y0, x1, y1 as shares of the picture) to −1…1 over the picture."""
+    x0, y0, x1, y1 = box
+    return torch.tensor([[x1 - x0, 0.0, x0 + x1 - 1], [0.0, y1 - y0, y0 + y1 - 1], [0.0, 0.0, 1.0]])

@@ -6,10 +6,9 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
 
-from lifelike.training.augmentation import add_noise, blur, jitter_colour, random_backdrops, uniform, warp
+from lifelike.training.augmentation import add_noise, blur, coarsen, jitter_colour, random_backdrops, uniform, warp
 from lifelike.training.face_scenes import MIRRORED, HeadCutouts, clutter, occlude
 
 
@@ -89,13 +88,3 @@ def matrices(centre: Tensor, reach: Tensor) -> Tensor:
     """(N, 2, 3) for `warp`: crop −1…1 → picture −1…1, for crops about centre (N,) with half sides reach (N,)."""
     rows = torch.stack([reach.real, -reach.imag, centre.real, reach.imag, reach.real, centre.imag], 1)
     return rows.view(-1, 2, 3)
-
-
-def coarsen(pictures: Tensor, share: float = 0.4) -> Tensor:
-    """Some pictures as if seen with far fewer pixels, as a face in a whole figure is."""
-    size = pictures.shape[-1]
-    for group in torch.randperm(len(pictures)).chunk(8)[: round(8 * share)]:
-        small = int(torch.randint(16, 72, ()))
-        few = functional.interpolate(pictures[group], (small, small), mode="bilinear", antialias=True)
-        pictures[group] = functional.interpolate(few, (size, size), mode="bilinear")
-    return pictures

@@ -29,12 +29,14 @@ from lifelike.networks.weights import save_weights
 from lifelike.training.augmentation import (
     add_noise,
     blur,
-    gaussian,
+    box_matrix,
     jitter_colour,
     random_backdrops,
     similarity_matrices,
+    soften,
     warp,
 )
+from lifelike.training.command import run_command
 from lifelike.training.loop import train_for, warm_cosine
 from lifelike.training.pairs import Pairs, face_masks, load_pairs
 
@@ -82,18 +84,6 @@ class FaceSampler:
         pictures = opacity * seen[:, :3] + (1 - opacity) * random_backdrops(count, size)
         pictures = add_noise(blur(jitter_colour(pictures, hue=0.06, brightness=0.18), most=1.6))
         return pictures * 2 - 1, self.classes[chosen]
-
-
-def box_matrix(box: Sequence[float]) -> Tensor:
-    """(3, 3) from −1…1 over a box (x0, y0, x1, y1 as shares of the picture) to −1…1 over the picture."""
-    x0, y0, x1, y1 = box
-    return torch.tensor([[x1 - x0, 0.0, x0 + x1 - 1], [0.0, y1 - y0, y0 + y1 - 1], [0.0, 0.0, 1.0]])
-
-
-def soften(masks: Tensor) -> Tensor:
-    """Masks (N, 1, R, R) uint8 a little wider and with an edge a few pixels soft."""
-    wide = gaussian(masks.float().expand(-1, 3, -1, -1), 3.0)[:, :1]
-    return (wide * 2).clamp(0, 255).to(torch.uint8)
 
 
 @torch.no_grad()
@@ -200,4 +190,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

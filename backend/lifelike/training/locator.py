@@ -22,6 +22,7 @@ from torch import Tensor
 from lifelike.evaluation.landmark_error import inter_ocular, landmark_errors
 from lifelike.networks.face_locator import FaceLocator
 from lifelike.networks.weights import save_weights
+from lifelike.training.command import run_command
 from lifelike.training.face_crops import FaceCrops
 from lifelike.training.face_scenes import DetectorScenes, HeadCutouts, head_outlines, mean_face
 from lifelike.training.loop import train_for, warm_cosine
@@ -184,4 +185,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)
