@@ -6,6 +6,7 @@ pyzmq's own authenticator runs on asyncio, which on Windows cannot poll ZeroMQ s
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import zmq
@@ -48,12 +49,12 @@ class KeyCheck:
         poller = zmq.Poller()
         poller.register(self._questions, zmq.POLLIN)
         poller.register(self._stop_seen, zmq.POLLIN)
-        while True:
-            ready = dict(poller.poll())
-            if self._stop_seen in ready:
-                break
-            if self._questions in ready:
-                self._questions.send_multipart(self._reply(self._questions.recv_multipart()))
+        with contextlib.suppress(zmq.ZMQError):  # the context ended before `stop`
+            while self._stop_seen not in (ready := dict(poller.poll())):
+                if self._questions in ready:
+                    self._questions.send_multipart(self._reply(self._questions.recv_multipart()))
+            # Closing takes effect later; the next handler of this context needs the endpoint now.
+            self._questions.unbind(_ENDPOINT)
         self._questions.close()
         self._stop_seen.close(linger=0)
 

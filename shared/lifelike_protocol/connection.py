@@ -122,11 +122,13 @@ class Listener:
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
 
     def _bind(self, host: str, port: int) -> str:
+        if not 0 <= port <= 65535:  # libzmq would take the remainder
+            raise _cannot_listen(host, port, "there is no such port")
         try:
             address = ipaddress.ip_address(network.getaddrinfo(host, None)[0][4][0])
             self.socket.setsockopt(zmq.IPV6, int(address.version == 6))
             self.socket.bind(f"tcp://{_bracketed(address)}:{port or '*'}")
-        except (OSError, OverflowError) as cause:  # zmq.ZMQError is not one of them
+        except (OSError, UnicodeError) as cause:  # zmq.ZMQError is neither
             raise _cannot_listen(host, port, str(cause)) from cause
         except zmq.ZMQError as cause:
             raise _cannot_listen(host, port, zmq.strerror(cause.errno or 0)) from cause
