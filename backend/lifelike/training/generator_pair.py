@@ -28,7 +28,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from lifelike.networks.encoder import Encoder, EncoderSettings, Latent
+from lifelike.networks.identity import IdentityNetwork
 from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings
+from lifelike.networks.weights import load_weights
 from lifelike.training import losses
 from lifelike.training.checkpoint import load_checkpoint, save_checkpoint
 from lifelike.training.face_region import face_regions
@@ -222,8 +224,8 @@ class PairRun:
     @torch.inference_mode()
     def sheet(self, pairs: Pairs, rows: int = 6) -> Image.Image:
         """Per row of fixed pairs: input, G_render, G_photo, difference, truth; last row drawn latents."""
-        x, truth = to_signed(pairs.render[:: max(len(pairs) // rows, 1)][:rows]), None
-        truth = to_signed(pairs.photo[:: max(len(pairs) // rows, 1)][:rows])
+        shown = slice(0, None, max(len(pairs) // rows, 1))
+        x, truth = to_signed(pairs.render[shown][:rows]), to_signed(pairs.photo[shown][:rows])
         net = self.average
         latent = net["encoder"](x)
         a = net["render"].synthesis(latent.ws, features=latent.features)
@@ -281,6 +283,14 @@ def drop_features(latent: Latent, share: float, random: torch.Generator) -> Late
     return Latent(latent.ws, {resolution: keep * code for resolution, code in latent.features.items()})
 
 
+def frozen_identity(file: Path) -> IdentityNetwork:
+    """The identity network of `file`, for the identity term: its weights never move."""
+    settings, weights, _ = load_weights(file, "identity")
+    network = IdentityNetwork(settings)
+    network.load_state_dict(weights)
+    return network.eval().requires_grad_(False)
+
+
 def train(run: PairRun, folder: Path, minutes: float, reserved: Pairs) -> Iterator[dict[str, float]]:
     """Advance until `minutes` of training time are used up; a checkpoint and a sheet every few minutes."""
     checkpoint = folder / "checkpoint.pt"
@@ -324,9 +334,7 @@ def main() -> None:
     alone = load_faces(arguments.faces, generator.resolution, cache) if arguments.faces else None
     run = PairRun(PairTraining(), generator, TrainingData(pairs.training(), alone))
     if arguments.identity:
-        from lifelike.networks.identity import load_identity
-
-        run.embedder = load_identity(arguments.identity).eval().requires_grad_(False)
+        run.embedder = frozen_identity(arguments.identity)
     for values in train(run, arguments.run, arguments.minutes, pairs.reserved()):
         if run.step % 20 == 0:
             print("  ".join(f"{key} {value:.4g}" for key, value in values.items()), flush=True)

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bundles come back as they were written, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from lifelike.bundles import Bundle, find_bundle, list_bundles, load_bundle, read_bundle
+from lifelike.bundles.card import card_to_json
+from lifelike.bundles.file import CARD_KEY, bundle_sha256
+from lifelike.transfer import transfer_portraits
+from lifelike_protocol.errors import ErrorCode, LifelikeError
+from small_bundle import small_bundle
+
+
+@pytest.fixture
+def bundle() -> Bundle:
+    return small_bundle()
+
+
+@pytest.fixture
+def file(bundle: Bundle, tmp_path: Path) -> Path:
+    bundle.save(tmp_path / "small.safetensors")
+    return tmp_path / "small.safetensors"
+
+
+def refused(path: Path) -> LifelikeError:
+    with pytest.raises(LifelikeError) as caught:
+        read_bundle(path)
+    assert caught.value.code is ErrorCode.INVALID_BUNDLE
+    assert caught.value.remedy
+    return caught.value
+
+
+def test_a_bundle_comes_back_with_its_card_and_its_pictures(bundle: Bundle, file: Path) -> None:
+    again = read_bundle(file)
+    assert again.card == bundle.card
+    assert again.sha256 == bundle_sha256(file)
+    portraits = torch.rand(1, 3, 64, 64) * 2 - 1
+    expected = transfer_portraits(bundle, portraits)
+    assert torch.allclose(transfer_portraits(again, portraits), expected, atol=0.02)  # stored in half precision
+    for resolution in again.card.generator.resolutions:
+        photo, render = (g.synthesis.block(resolution).conv1.noise_const for g in (again.photo, again.render))
+        assert torch.equal(photo, render), "the pair shares its noise"
+    assert again.photo.mapping is again.render.mapping
+
+
+def test_a_folder_is_a_bundle_too(bundle: Bundle, file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "card.json").write_text(card_to_json(bundle.card))
+    save_file(load_file(file), folder / "weights.safetensors")
+    assert read_bundle(folder).card == bundle.card
+
+
+def test_cut_off_files_are_refused(file: Path) -> None:
+    data = file.read_bytes()
+    for length in (0, 4, 100, len(data) // 2, len(data) - 1):
+        file.write_bytes(data[:length])
+        refused(file)
+
+
+def test_foreign_files_are_refused(tmp_path: Path) -> None:
+    picture = tmp_path / "picture.safetensors"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1000))
+    refused(picture)
+    weights = tmp_path / "weights.safetensors"
+    save_file({"w": torch.zeros(2)}, weights)
+    assert "no card" in refused(weights).what
+
+
+def test_pickles_are_never_run(tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (exec, (f"open({str(marker)!r}, 'w')",))
+
+    path = tmp_path / "trap.safetensors"
+    path.write_bytes(pickle.dumps(Trap()))
+    refused(path)
+    assert not marker.exists()
+
+
+def rewritten(file: Path, **changes: object) -> None:
+    """Change tensors (by name, None removes) of a bundle file, keeping its card."""
+    from safetensors import safe_open
+
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata()
+    tensors = load_file(file)
+    for name, value in changes.items():
+        if value is None:
+            del tensors[name]
+        else:
+            tensors[name] = value
+    save_file(tensors, file, metadata)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"photo.b4.const": None}, "photo.b4.const is missing"),
+        ({"photo.b4.const": torch.zeros(1, 4, 4)}, "has the shape (1, 4, 4)"),
+        ({"stranger": torch.zeros(1)}, "of no network"),
+        ({"mapping.w_avg": torch.full((16,), torch.nan)}, "not finite"),
+    ],
+)
+def test_wrong_tensors_are_refused(file: Path, changes: dict[str, object], expected: str) -> None:
+    rewritten(file, **changes)
+    assert expected in refused(file).what
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": "lifelike-bundle-99"},
+        {"surprise": 1},
+        {"generator": {"resolution": 100}},
+        {"generator": "big"},
+        {"method": "bundle"},
+        {"name": None},
+    ],
+)
+def test_wrong_cards_are_refused(bundle: Bundle, file: Path, change: dict[str, object]) -> None:
+    card = json.loads(card_to_json(bundle.card)) | change
+    save_file(load_file(file), file, {CARD_KEY: json.dumps({k: v for k, v in card.items() if v is not None})})
+    refused(file)
+
+
+def test_bundles_are_found_by_name_and_by_path(
+    bundle: Bundle, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIFELIKE_HOME", str(tmp_path / "home"))
+    from lifelike.bundles.registry import user_folder
+
+    user_folder().mkdir(parents=True)
+    bundle.save(user_folder() / "mine.safetensors")
+    (user_folder() / "broken.safetensors").write_bytes(b"nothing")
+    assert load_bundle("mine").card == bundle.card
+    assert load_bundle(str(file)).card == bundle.card
+    names = [summary.name for summary in list_bundles()]
+    assert "mine" in names
+    assert "broken" not in names
+    with pytest.raises(LifelikeError) as caught:
+        find_bundle("nobody's")
+    assert caught.value.code is ErrorCode.UNKNOWN_BUNDLE
+    assert "mine" in caught.value.remedy
+
+
+def test_a_failed_save_leaves_the_old_bundle(bundle: Bundle, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = file.read_bytes()
+    monkeypatch.setattr("lifelike.bundles.file.save_file", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        bundle.save(file)
+    assert file.read_bytes() == before
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
