@@ -136,9 +136,7 @@ def new_math(tree: bpy.types.NodeTree, operation: str) -> bpy.types.Node:
     return node
 
 
-def new_fit_to_render(
-    tree: bpy.types.NodeTree, scene: bpy.types.Scene, size: tuple[int, int]
-) -> bpy.types.Node | None:
+def new_fit_to_render(tree: bpy.types.NodeTree, scene: bpy.types.Scene, size: tuple[int, int]) -> bpy.types.Node | None:
     """A Scale node that stretches a picture of `size` to the render's size; input 0, output 0.
 
     None where the picture fits and Blender's node would spoil it: before 4.5 it rounds the render's size down
@@ -174,7 +172,14 @@ def render_size(scene: bpy.types.Scene) -> tuple[int, int]:
 IMAGE_SETTINGS = (
     # In the order in which they may be set: each allows the values of the next.
     *(("media_type",) if bpy.app.version >= (5, 0, 0) else ()),
-    "file_format", "color_mode", "color_depth", "compression", "quality", "exr_codec", "tiff_codec", "use_preview",
+    "file_format",
+    "color_mode",
+    "color_depth",
+    "compression",
+    "quality",
+    "exr_codec",
+    "tiff_codec",
+    "use_preview",
     "views_format",
 )
 

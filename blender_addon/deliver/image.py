@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+
 from lifelike_protocol.messages import Encoding, Result
 
 from ..capture.colour import COLOUR_SPACE_OF_VIEW, linear_colour_space

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import bpy
+
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 from .mark import is_marked, mark

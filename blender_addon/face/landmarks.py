@@ -36,16 +36,27 @@ def landmarks_of(item: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> np.n
     """
     with evaluated_mesh(item, depsgraph) as mesh:
         now = heaviest_vertices(mesh, item, GROUPS)
-    present = ~np.isnan(now[:, 0])
-    if present.all():
+    if not np.isnan(now).any():
         return now
-    original = heaviest_vertices(item.original.data, item, GROUPS)
-    known = present & ~np.isnan(original[:, 0])
-    missing = ~present
+    return fill_missing(now, heaviest_vertices(item.data, item, GROUPS))
+
+
+def fill_missing(now: np.ndarray, original: np.ndarray) -> np.ndarray | None:
+    """Puts missing landmarks (NaN) where the affine map original → now, fitted to the others, takes them.
+
+    Args:
+        now, original: (68, 3), the same landmarks after and before modifiers.
+
+    Returns:
+        (68, 3), or None when fewer than half are known.
+    """
+    missing = np.isnan(now[:, 0])
+    known = ~missing & ~np.isnan(original[:, 0])
     if known.sum() < COUNT // 2 or np.isnan(original[missing]).any():
         return None
-    now[missing] = _affine(original[known], now[known], original[missing])
-    return now
+    filled = now.copy()
+    filled[missing] = _affine(original[known], now[known], original[missing])
+    return filled
 
 
 @contextmanager
@@ -72,6 +83,19 @@ def heaviest_vertices(mesh: bpy.types.Mesh, item: bpy.types.Object, names: Seque
                 best[row] = group.weight
                 points[row] = vertex.co
     return points
+
+
+def group_centres(mesh: bpy.types.Mesh, item: bpy.types.Object, names: Sequence[str]) -> np.ndarray:
+    """(len(names), 3) float64: the mean of each group's vertices; NaN where a group is empty."""
+    wanted = {item.vertex_groups[name].index: row for row, name in enumerate(names)}
+    sums, counts = np.zeros((len(names), 3)), np.zeros(len(names))
+    for vertex in mesh.vertices:
+        for group in vertex.groups:
+            row = wanted.get(group.group)
+            if row is not None and group.weight > 0.5:
+                sums[row] += vertex.co
+                counts[row] += 1
+    return np.divide(sums, counts[:, None], out=np.full_like(sums, np.nan), where=counts[:, None] > 0)
 
 
 def _affine(source: np.ndarray, target: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -47,9 +47,7 @@ class View:
         depth = clip[:, 3]
         in_front = depth > 1e-9
         normalised = clip[:, :2] / np.where(in_front, depth, 1.0)[:, None]
-        pixels = np.stack(
-            [(normalised[:, 0] + 1) / 2 * width, (1 - normalised[:, 1]) / 2 * height], axis=1
-        )
+        pixels = np.stack([(normalised[:, 0] + 1) / 2 * width, (1 - normalised[:, 1]) / 2 * height], axis=1)
         return pixels, in_front
 
     def to_view(self, points: np.ndarray) -> np.ndarray:

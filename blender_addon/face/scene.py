@@ -63,9 +63,7 @@ def _heads(depsgraph: bpy.types.Depsgraph, rendered: bool) -> Iterator[tuple[str
         yield name, points @ to_world[:3, :3].T + to_world[:3, 3], matrix.determinant() < 0
 
 
-def _shown_objects(
-    depsgraph: bpy.types.Depsgraph, rendered: bool
-) -> list[tuple[bpy.types.Object, Matrix]]:
+def _shown_objects(depsgraph: bpy.types.Depsgraph, rendered: bool) -> list[tuple[bpy.types.Object, Matrix]]:
     # A full list first: evaluating a mesh while the iteration runs would end it.
     shown = []
     for instance in depsgraph.object_instances:

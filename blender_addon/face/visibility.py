@@ -46,9 +46,10 @@ def is_visible(
     mouth = pixels[[48, 54]].mean(axis=0)
     if max(np.linalg.norm(left - right), np.linalg.norm(mouth - (left + right) / 2)) < _SMALLEST:
         return False
-    return _facing(view.to_view(points), mirrored, view) > _FACING and _uncovered(
-        points, view, depsgraph, rendered
-    ) >= _UNCOVERED
+    return (
+        _facing(view.to_view(points), mirrored, view) > _FACING
+        and _uncovered(points, view, depsgraph, rendered) >= _UNCOVERED
+    )
 
 
 def _facing(points: np.ndarray, mirrored: bool, view: View) -> float:
@@ -72,9 +73,7 @@ def _uncovered(points: np.ndarray, view: View, depsgraph: bpy.types.Depsgraph, r
     return sum(clear) / len(clear)
 
 
-def _clear_sight(
-    point: Vector, tolerance: float, view: View, depsgraph: bpy.types.Depsgraph, rendered: bool
-) -> bool:
+def _clear_sight(point: Vector, tolerance: float, view: View, depsgraph: bpy.types.Depsgraph, rendered: bool) -> bool:
     scene = depsgraph.scene
     origin = view.ray_origin(point, reach=1000.0)
     direction = (point - origin).normalized()
