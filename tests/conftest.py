@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -102,3 +103,16 @@ def portrait(face_landmarks: Callable[..., np.ndarray]) -> Callable[..., Frame]:
         return Frame(pixels, faces=tuple(FaceHint(name=f"face {index}", landmarks=marks) for index in range(faces)))
 
     return drawn
+
+
+@pytest.fixture
+def write_landmarks(tmp_path: Path) -> Callable[..., Path]:
+    """Writes faces, each (68, 2), to a landmark file; one face alone as just its 68 pairs."""
+
+    def written(*faces: np.ndarray) -> Path:
+        path = tmp_path / "landmarks.json"
+        lists = [face.tolist() for face in faces]
+        path.write_text(json.dumps(lists[0] if len(lists) == 1 else lists), encoding="utf-8")
+        return path
+
+    return written

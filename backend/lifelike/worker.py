@@ -90,7 +90,7 @@ class Worker:
             self.unload()
             log.info("loading bundle %s on %s", name, self.device)
             bundle = load_bundle(name, self.device)
-            self._loaded = (name, bundle, Pipeline(bundle, self.device))
+            self._loaded = (name, bundle, Pipeline(bundle))
         return self._loaded[1], self._loaded[2]
 
     def unload(self) -> None:
