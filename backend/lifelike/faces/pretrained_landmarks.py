@@ -124,4 +124,5 @@ def _landmarks(networks: Any, display: Array, box: Array) -> Array:
 
 
 def _bytes(display: Array) -> Array:
-    return np.clip(np.rint(display * 255), 0, 255).astype(np.uint8)
+    rounded: Array = np.clip(np.rint(display * 255), 0, 255).astype(np.uint8)
+    return rounded
