@@ -139,7 +139,7 @@ class StageClock:
         yield
         self._seconds[stage.value] = time.perf_counter() - started
 
-    def each(self, items: list[Portrait] | list[LocatedFace]) -> Iterator:  # type: ignore[type-arg]
+    def each(self, items: list[Portrait] | list[LocatedFace]) -> Iterator:
         """The stage's items, with a report before each."""
         self._share = 1 / max(len(items), 1)
         for index, item in enumerate(items):

@@ -58,7 +58,7 @@ class Bundle:
         """Move every network; returns self."""
         self.device = torch.device(device)
         for network in self.networks().values():
-            network.to(self.device, memory_format=torch.channels_last)
+            network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self
 
     def tensors(self) -> dict[str, Tensor]:

@@ -84,15 +84,15 @@ class PairRun:
         critic = GeneratorSettings(generator.resolution, generator.channel_base // 2, generator.channel_max)
         self.critics = nn.ModuleDict({"photo": Discriminator(critic), "render": Discriminator(critic)})
         self.trained = nn.ModuleDict({"encoder": self.encoder, "render": self.render, "photo": self.photo})
-        self.trained.to(memory_format=torch.channels_last)
-        self.critics.to(memory_format=torch.channels_last)
+        self.trained.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.critics.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.trained).requires_grad_(False)
         generators = [*self.photo.parameters(), *self.render.synthesis.parameters()]
+        self.rates = [settings.encoder_rate, settings.learning_rate]
         groups = [
-            {"params": list(self.encoder.parameters()), "lr": settings.encoder_rate},
-            {"params": generators, "lr": settings.learning_rate},
+            {"params": list(self.encoder.parameters()), "lr": self.rates[0]},
+            {"params": generators, "lr": self.rates[1]},
         ]
-        self.rates = [float(group["lr"]) for group in groups]
         self.optimiser = torch.optim.Adam(groups, betas=(0.5, 0.99))
         self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), settings.discriminator_rate, (0.0, 0.99))
         self.embedder: nn.Module | None = None
@@ -191,8 +191,8 @@ class PairRun:
         decay = 0.5 ** (self.settings.batch / min(self.settings.ema_images, max(self.pictures, 1) * 0.2 + 1))
         for kept, now in zip(self.average.parameters(), self.trained.parameters(), strict=True):
             kept.lerp_(now, 1 - decay)
-        for kept, now in zip(self.average.buffers(), self.trained.buffers(), strict=True):
-            kept.copy_(now)
+        for copied, buffer in zip(self.average.buffers(), self.trained.buffers(), strict=True):
+            copied.copy_(buffer)
 
     # -- the run folder -----------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class PairRun:
         """Per row of fixed pairs: input, G_render, G_photo, difference, truth; last row drawn latents."""
         shown = slice(0, None, max(len(pairs) // rows, 1))
         x, truth = to_signed(pairs.render[shown][:rows]), to_signed(pairs.photo[shown][:rows])
-        net = self.average
+        net: dict[str, Any] = dict(self.average.items())
         latent = net["encoder"](x)
         a = net["render"].synthesis(latent.ws, features=latent.features)
         b = net["photo"].synthesis(latent.ws, features=latent.features)
