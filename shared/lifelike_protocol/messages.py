@@ -70,7 +70,7 @@ class Encoding:
 
 @frozen
 class Source:
-    """Where a frame came from; only reported back, never acted on."""
+    """Where a frame came from; for the log, never acted on."""
 
     scene: str = ""
     camera: str = ""
