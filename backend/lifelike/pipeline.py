@@ -13,7 +13,7 @@ from attrs import define, evolve, frozen
 from torch import Tensor, nn
 
 from lifelike.bundles.bundle import Bundle
-from lifelike.faces.alignment import align
+from lifelike.faces.alignment import align, transform_points
 from lifelike.faces.compositing import composite, face_mask, mask_box, soft_mask
 from lifelike.faces.landmarks import LocatedFace, locate_faces
 from lifelike.faces.likeness import landmark_drift, likeness_warnings, portrait_similarity
@@ -107,6 +107,7 @@ class Pipeline:
         mask = face_mask(face.landmarks, shape) if face.mask is None else soft_mask(face.mask, face.landmarks)
         changed = composite(display, after - before, portrait.transform, mask)
         x0, y0, x1, y1 = mask_box(mask)
+        in_portrait = transform_points(np.linalg.inv(portrait.transform), face.landmarks)
         result = FaceResult(
             name=face.name,
             landmarks=np.asarray(face.landmarks, np.float64),
@@ -117,7 +118,7 @@ class Pipeline:
             box=(x0, y0, x1, y1),
             mask=np.ascontiguousarray(mask[y0:y1, x0:x1]),
             identity_similarity=portrait_similarity(self.bundle, before, after),
-            landmark_drift=landmark_drift(self.bundle, before, after),
+            landmark_drift=landmark_drift(self.bundle, before, after, in_portrait),
         )
         return changed, evolve(result, warnings=likeness_warnings(result, self.bundle))
 

@@ -36,17 +36,19 @@ def portrait_similarity(bundle: Bundle, before: Array, after: Array) -> float | 
     return float((first * second).sum())
 
 
-def landmark_drift(bundle: Bundle, before: Array, after: Array) -> float | None:
+def landmark_drift(bundle: Bundle, before: Array, after: Array, landmarks: Array) -> float | None:
     """Mean distance of the 68 landmarks before and after, in % of the inter-ocular distance.
 
-    None without a landmark network, or where it does not see the face in both portraits.
+    The bundle's landmark network measures both portraits, so that its own error cancels for the most part.
+
+    before, after: (R, R, 3) float32, 0…1; landmarks: (68, 2), portrait pixels, where the face was said to be.
+    None without a landmark network.
     """
     if bundle.locator is None:
         return None
-    found = [bundle.locator.locate(picture) for picture in (before, after)]
-    if not all(found):
-        return None
-    first, second = (np.asarray(faces[0][0], np.float64) for faces in found)
+    first, second = (
+        bundle.locator.landmarks_near(picture, landmarks).astype(np.float64) for picture in (before, after)
+    )
     between_eyes = np.linalg.norm(first[36:42].mean(0) - first[42:48].mean(0))
     return float(100 * np.linalg.norm(first - second, axis=1).mean() / max(between_eyes, 1e-6))
 

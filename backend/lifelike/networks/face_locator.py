@@ -57,9 +57,7 @@ class FaceLocator(nn.Module):
             For each face: landmarks (68, 2) float32 in frame pixels (x right, y down, first pixel's centre at
             (0.5, 0.5)) and a confidence 0…1. Empty when there is no face.
         """
-        device = self.mean_shape.device
-        frame = torch.from_numpy(np.ascontiguousarray(display[..., :3], np.float32)).to(device).permute(2, 0, 1)[None]
-        frame = frame.clamp(0, 1) * 2 - 1
+        frame = self._signed(display)
         found = self._detect(frame)
         if len(found.score) == 0:
             return []
@@ -71,6 +69,19 @@ class FaceLocator(nn.Module):
         confidence = logits.sigmoid()
         kept = distinct(Detections(centre, scale, confidence), self.settings["least_confidence"])
         return [(landmarks[i].cpu().numpy(), float(confidence[i])) for i in kept]
+
+    @torch.inference_mode()
+    def landmarks_near(self, display: NDArray[np.float32], landmarks: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Landmarks (68, 2) of a face known to be about where `landmarks` (68, 2) say; otherwise as `locate`."""
+        pyramid = frame_pyramid(self._signed(display))
+        centre, scale = self.fit(torch.as_tensor(landmarks, dtype=torch.float32, device=self.mean_shape.device)[None])
+        found, _ = self._regress(pyramid, centre, scale)
+        return found[0].cpu().numpy()
+
+    def _signed(self, display: NDArray[np.float32]) -> Tensor:
+        """(H, W, 3) 0…1 → (1, 3, H, W) −1…1 on the network's device."""
+        frame = torch.from_numpy(np.ascontiguousarray(display[..., :3], np.float32)).to(self.mean_shape.device)
+        return frame.permute(2, 0, 1)[None].clamp(0, 1) * 2 - 1
 
     def fit(self, landmarks: Tensor) -> tuple[Tensor, Tensor]:
         """Centre and scale (n,) complex of the similarity that takes the mean face nearest to (n, 68, 2) landmarks."""
