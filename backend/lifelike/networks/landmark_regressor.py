@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from lifelike.networks.residual import ResidualBlock, convolution, stages
 
 REGRESSOR_SETTINGS: dict[str, Any] = {
-    "crop_size": 96,
+    "crop_size": 80,
     "stem": 24,
     "widths": [24, 48, 80, 96],
     "top": 48,

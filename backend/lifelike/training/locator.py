@@ -115,7 +115,7 @@ def train(
     others: Path | None = None,
     seed: int = 0,
     frames: int = 6,
-    crops: int = 32,
+    crops: int = 24,
     peak_rate: float = 2e-3,
     cache: Path | None = None,
     console: Console | None = None,
