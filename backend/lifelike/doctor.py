@@ -15,9 +15,9 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from attrs import frozen
-from lifelike_protocol.client import Client
 from packaging.requirements import Requirement
 
+from lifelike_protocol.client import Client
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.locations import config_dir, default_connection_file, log_file
 
@@ -26,8 +26,6 @@ OLDEST_BLENDER = (4, 2)
 LEAST_FREE_BYTES = 500_000_000
 BLENDER_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
-# What face-alignment downloads into torch's cache.
-FACE_ALIGNMENT_WEIGHTS = ("s3fd-*.pth", "2DFAN4-*.zip")
 
 REINSTALL = "Run install.py again."
 
@@ -128,18 +126,17 @@ def builtin_bundle() -> Check:
 
 def face_alignment() -> Check:
     """The package that finds faces in pictures that come without landmarks, and its weights."""
-    import torch
+    from lifelike.faces.pretrained_landmarks import weights_folder, weights_present
 
     name = "face-alignment"
     try:
         found = version(name)
     except PackageNotFoundError:
         return Check(name, State.OPTIONAL, "not installed; the bundle finds faces itself", REINSTALL)
-    cache = Path(torch.hub.get_dir()) / "checkpoints"
-    if not all(any(cache.glob(pattern)) for pattern in FACE_ALIGNMENT_WEIGHTS):
+    if not weights_present():
         remedy = "To let it download them on first use, set LIFELIKE_ALLOW_DOWNLOADS=1."
         return Check(name, State.OPTIONAL, f"{found}, without weights; the bundle finds faces itself", remedy)
-    return Check(name, State.OK, f"{found}, weights in {cache}")
+    return Check(name, State.OK, f"{found}, weights in {weights_folder()}")
 
 
 def log_folder() -> Check:

@@ -14,7 +14,7 @@ from lifelike_protocol.messages import Frame, Settings
 class Job:
     """One submitted picture.
 
-    `answered` and `cancel_deadline` belong to the speaking thread; `cancelled` is read by the working one.
+    `cancelled` is read by the working thread; what follows it belongs to the speaking one alone.
     """
 
     def __init__(self, client: bytes, name: str, frame: Frame, settings: Settings) -> None:
@@ -25,6 +25,8 @@ class Job:
         self.cancelled = threading.Event()
         self.answered = False
         """Whether the client has had the job's last message."""
+        self.last_progress: list[bytes | memoryview] = []
+        """The last progress the client was sent, encoded; empty before the first."""
         self.cancel_deadline: float | None = None
         """time.monotonic() at which a cancelled job is answered for, whether or not the work has ended."""
 

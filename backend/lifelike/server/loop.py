@@ -40,7 +40,7 @@ from lifelike_protocol.messages import (
 )
 
 TICK_MS = 200
-# Waiting clients hear at least this often; it is also how the backend notices that one is gone.
+# Clients with jobs hear at least this often; it is also how the backend notices that one is gone.
 ALIVE_SECONDS = 1.0
 # A cancelled job whose work doesn't end by then is answered for; its outcome is thrown away.
 CANCEL_SECONDS = 0.7
@@ -48,6 +48,7 @@ CANCEL_SECONDS = 0.7
 MAX_CLIENTS = 256
 # Messages taken in one go before the clock is looked at again.
 BATCH = 64
+MAX_FAILED_TURNS = 20
 
 log = logging.getLogger(__name__)
 
@@ -108,13 +109,25 @@ class Server:
         poller = zmq.Poller()
         poller.register(self._endpoint.socket, zmq.POLLIN)
         poller.register(self._outbox.wake, zmq.POLLIN)
+        failed_turns = 0
         while not self._ending.is_set():
             poller.poll(TICK_MS)
-            self._receive()
-            self._deliver()
-            self._answer_for_overdue()
-            self._say_alive()
+            try:
+                self._take_turn()
+                failed_turns = 0
+            except Exception:
+                # One mistake must not end everyone's work; a loop of them must not fill the disk with logs.
+                log.exception("a turn of the server failed")
+                failed_turns += 1
+                if failed_turns == MAX_FAILED_TURNS:
+                    self.end("the server failed again and again; its log says why")
         self._say_goodbye()
+
+    def _take_turn(self) -> None:
+        self._receive()
+        self._deliver()
+        self._answer_for_overdue()
+        self._say_alive()
 
     # Messages in.
 
@@ -241,6 +254,8 @@ class Server:
             delivery = self._endpoint.send_parts(note.job.client, note.parts)
             if note.last:
                 self._close(note.job)
+            else:
+                note.job.last_progress = note.parts
             # A client that never reads its answer would keep the picture in memory for ever.
             lost = note.last and delivery is Delivery.FULL
             self._check_delivery(note.job.client, Delivery.GONE if lost else delivery)
@@ -270,6 +285,9 @@ class Server:
         for job, position in self._queue.positions():
             if not job.answered:
                 self._send(job.client, Progress(job.name, Stage.QUEUED, 0.0, position))
+        working = self._queue.working
+        if working is not None and working.last_progress and not working.answered:
+            self._check_delivery(working.client, self._endpoint.send_parts(working.client, working.last_progress))
 
     def _forget_the_silent(self) -> None:
         busy = {job.client for job in self._jobs.values()}
