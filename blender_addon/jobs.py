@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 _POLL = 0.1
 """Seconds between two looks at the process while it starts."""
+_ANSWER = 30.0
+"""Seconds that a greeting or a status may take: a busy machine is no dead backend."""
 _END = object()
 _ASK = object()
 
@@ -141,9 +143,9 @@ class Worker(threading.Thread):
     def run(self) -> None:
         try:
             self._wait_for_connection_file()
-            with Client.connect(self._process.connection_file, timeout=10.0, name="blender") as client:
+            with Client.connect(self._process.connection_file, timeout=_ANSWER, name="blender") as client:
                 self._client = client
-                self.news.put(Ready(client.status(timeout=10.0)))
+                self.news.put(Ready(client.status(timeout=_ANSWER)))
                 self._serve(client)
         except LifelikeError as error:
             if not self._stopping.is_set():
@@ -180,7 +182,7 @@ class Worker(threading.Thread):
                 return
             if isinstance(job, Job):
                 self._work_on(client, job)
-            self.news.put(Ready(client.status(timeout=10.0)))
+            self.news.put(Ready(client.status(timeout=_ANSWER)))
 
     def _work_on(self, client: Client, job: Job) -> None:
         try:
