@@ -186,9 +186,11 @@ IMAGE_SETTINGS = (
 
 def choose_file_format(settings: bpy.types.ImageFormatSettings, file_format: str, mode: str, depth: str) -> None:
     """Sets a one-layer picture format on `scene.render.image_settings`."""
-    if bpy.app.version >= (5, 0, 0):
+    if bpy.app.version >= (5, 0, 0) and settings.media_type != "IMAGE":
         settings.media_type = "IMAGE"
-    settings.file_format = file_format
+    # Setting even the same format again resets the linear colour space of the file.
+    if settings.file_format != file_format:
+        settings.file_format = file_format
     settings.color_mode = mode
     settings.color_depth = depth
 

@@ -42,7 +42,8 @@ def without_idle_alpha(pixels: np.ndarray) -> np.ndarray:
     if pixels.shape[2] < 3:
         return np.repeat(pixels[..., :1], 3, axis=2)
     if pixels.shape[2] == 4:
-        opaque = 255 if pixels.dtype == np.uint8 else 1.0
+        # Engines that accumulate samples end a little below 1; less than an 8-bit level counts as opaque.
+        opaque = 255 if pixels.dtype == np.uint8 else 1.0 - 1.0 / 255
         if bool((pixels[..., 3] >= opaque).all()):
             return np.ascontiguousarray(pixels[..., :3])
     return pixels

@@ -56,7 +56,13 @@ def _no_render() -> LifelikeError:
 
 def _saved(image: bpy.types.Image, scene: bpy.types.Scene, kind: str) -> np.ndarray:
     settings = scene.render.image_settings
-    with memory_folder() as folder, restored(settings, compat.IMAGE_SETTINGS):
+    # Choosing a file format sets this; formats that are not linear have no value that could be read.
+    linear_space = ("name",) if settings.has_linear_colorspace else ()
+    with (
+        memory_folder() as folder,
+        restored(settings.linear_colorspace_settings, linear_space),
+        restored(settings, compat.IMAGE_SETTINGS),
+    ):
         if kind == "display":
             compat.choose_file_format(settings, "PNG", "RGBA", "16")
             settings.compression = 0

@@ -14,12 +14,13 @@ def restored(owner: bpy.types.bpy_struct, names: Iterable[str]) -> Iterator[None
     """Puts the named properties of `owner` back on leaving, in the given order.
 
     Give them in the order in which they may be set: a file format before its colour depth, a display
-    before its views. Names this Blender does not have are passed over.
+    before its views. Names this Blender does not have are passed over, and so are enums without a valid
+    value (Blender gives "" for those), which nobody can set.
     """
     before = [(name, getattr(owner, name)) for name in names if hasattr(owner, name)]
     try:
         yield
     finally:
         for name, value in before:
-            if getattr(owner, name) != value:
+            if value != "" and getattr(owner, name) != value:
                 setattr(owner, name, value)
