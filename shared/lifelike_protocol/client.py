@@ -4,25 +4,22 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import threading
 import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TypeVar
 
-from .codec import as_exception
 from .connection import ConnectionInfo, read_connection_file
 from .errors import ErrorCode, LifelikeError
+from .inbox import Event, Inbox, JobQueue, take
 from .link import Link
 from .locations import default_connection_file
 from .messages import (
     Cancel,
-    Error,
     Frame,
     Goodbye,
     Hello,
@@ -38,12 +35,7 @@ from .messages import (
 )
 from .validation import Limits
 
-Event = Progress | Result
-_JobQueue = SimpleQueue[Progress | Result | LifelikeError]
 Reply = TypeVar("Reply", Welcome, Status, Goodbye)
-
-_WAIT_SLICE = 0.5
-"""Seconds: on Windows a wait cannot be interrupted, so none is longer."""
 
 
 class Client:
@@ -67,7 +59,7 @@ class Client:
 
     def __init__(self, info: ConnectionInfo, *, timeout: float = 5.0, name: str = "") -> None:
         self.info = info
-        self._inbox = _Inbox()
+        self._inbox = Inbox()
         self._asking = threading.Lock()
         self._link = Link(info, self._inbox.deliver, self._inbox.fail_all)
         # Also closes a client that was forgotten, and before the interpreter ends.
@@ -128,15 +120,15 @@ class Client:
         """
         return self._events(job, self._inbox.job(job), timeout)
 
-    def _events(self, job: str, queue: _JobQueue, timeout: float | None) -> Iterator[Event]:
+    def _events(self, job: str, queue: JobQueue, timeout: float | None) -> Iterator[Event]:
         while True:
             event = self._next_event(job, queue, timeout)
             yield event
             if isinstance(event, Result):
                 return
 
-    def _next_event(self, job: str, queue: _JobQueue, timeout: float | None) -> Event:
-        event = _take(queue, timeout)
+    def _next_event(self, job: str, queue: JobQueue, timeout: float | None) -> Event:
+        event = take(queue, timeout)
         if event is None:
             raise LifelikeError(ErrorCode.TIMEOUT, "The backend has not finished in time.", "Wait, or cancel it.")
         if not isinstance(event, Progress):
@@ -232,7 +224,7 @@ class Client:
             self._inbox.clear_replies()
             self._link.send(question)
             while True:
-                reply = _take(self._inbox.replies, max(0.0, deadline - time.monotonic()))
+                reply = take(self._inbox.replies, max(0.0, deadline - time.monotonic()))
                 if reply is None:
                     raise late
                 if isinstance(reply, LifelikeError):
@@ -241,78 +233,3 @@ class Client:
                     return reply
         finally:
             self._asking.release()
-
-
-class _Inbox:
-    """Sorts what comes by who waits for it. Knows nothing of the client, so that a forgotten one can be collected."""
-
-    def __init__(self) -> None:
-        self.replies: SimpleQueue[Message | LifelikeError] = SimpleQueue()
-        self._jobs: dict[str, _JobQueue] = {}
-        self._lock = threading.Lock()
-
-    def deliver(self, message: Message) -> None:
-        """On the link's thread."""
-        if isinstance(message, (Progress, Result, Error)) and message.job:
-            with self._lock:
-                queue = self._jobs.get(message.job)
-            if queue is not None:
-                queue.put(as_exception(message) if isinstance(message, Error) else message)
-        elif isinstance(message, Error):
-            # Something of ours could not be read, and nobody can say what: so nobody waits in vain.
-            self.fail_all(as_exception(message))
-        else:
-            self.replies.put(message)
-
-    def fail_all(self, error: LifelikeError) -> None:
-        """Passes an error to everyone who waits."""
-        with self._lock:
-            queues = list(self._jobs.values())
-        for queue in queues:
-            queue.put(copy.copy(error))
-        self.replies.put(copy.copy(error))
-
-    def clear_replies(self) -> None:
-        """Forgets an answer that came after its question was given up."""
-        while not self.replies.empty():
-            self.replies.get_nowait()
-
-    def open_job(self, job: str) -> None:
-        with self._lock:
-            if job in self._jobs:
-                raise LifelikeError(
-                    ErrorCode.INVALID_SETTING, f"A job called {job:.40} is still open.", "Choose another name."
-                )
-            self._jobs[job] = SimpleQueue()
-
-    def job(self, job: str) -> _JobQueue:
-        with self._lock:
-            if job in self._jobs:
-                return self._jobs[job]
-        raise LifelikeError(
-            ErrorCode.UNKNOWN_JOB, f"There is no open job called {job:.40}.", "Submit it first; a result comes once."
-        )
-
-    def has_job(self, job: str) -> bool:
-        with self._lock:
-            return job in self._jobs
-
-    def close_job(self, job: str) -> bool:
-        """Whether it was still open."""
-        with self._lock:
-            return self._jobs.pop(job, None) is not None
-
-
-Item = TypeVar("Item")
-
-
-def _take(queue: SimpleQueue[Item], timeout: float | None) -> Item | None:
-    """The next item, or None when it does not come within `timeout` seconds."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    while True:
-        remaining = _WAIT_SLICE if deadline is None else min(_WAIT_SLICE, deadline - time.monotonic())
-        try:
-            return queue.get(timeout=max(0.0, remaining))
-        except Empty:
-            if deadline is not None and time.monotonic() >= deadline:
-                return None

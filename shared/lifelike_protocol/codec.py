@@ -6,19 +6,15 @@ The header is the map `{"lifelike": version, "type": name, "body": fields}`; PRO
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Sequence
-from enum import Enum
-from types import NoneType, UnionType
-from typing import Any, Union, cast, get_args, get_origin
+from collections.abc import Sequence
+from typing import Any, cast
 
 import msgpack
-import numpy as np
-from cattrs import BaseValidationError, Converter, transform_error
-from cattrs.preconf.msgpack import MsgpackConverter, make_converter
+from cattrs import BaseValidationError, transform_error
 
 from .arrays import ArrayReader, ArrayWriter
+from .conversion import CONVERTER
 from .errors import ErrorCode, LifelikeError
 from .messages import (
     CLIENT_MESSAGES,
@@ -26,10 +22,7 @@ from .messages import (
     SERVER_MESSAGES,
     Error,
     Hello,
-    LandmarkSource,
     Message,
-    Method,
-    Stage,
 )
 from .validation import Limits, validate
 
@@ -65,7 +58,7 @@ def encode(message: Message, limits: Limits | None = None) -> list[bytes | memor
     limits = limits or Limits()
     writer = ArrayWriter()
     try:
-        body = _CONVERTER.unstructure(message)
+        body = CONVERTER.unstructure(message)
         validate(message, limits)
         head = {"lifelike": PROTOCOL_VERSION, "type": message_name(type(message)), "body": body}
         header = cast(bytes, msgpack.packb(head, default=writer))
@@ -101,7 +94,7 @@ def decode(parts: Sequence[Any], limits: Limits | None = None) -> Message:
         raise LifelikeError(ErrorCode.UNKNOWN_MESSAGE, f"There is no message called {name!r:.40}.", _REMEDY)
     arrays = ArrayReader(parts[1:], limits.array_side)
     try:
-        message = cast(Message, _CONVERTER.structure(arrays.place(body), kind))
+        message = cast(Message, CONVERTER.structure(arrays.place(body), kind))
     except BaseValidationError as cause:
         raise _explain(name, cause) from cause
     arrays.check_all_placed()
@@ -187,99 +180,3 @@ def _explain(name: str, cause: BaseValidationError) -> LifelikeError:
         pending += getattr(error, "exceptions", ())
     found = "; ".join(transform_error(cause, path=name)[:3])
     return LifelikeError(ErrorCode.MALFORMED, f"A message does not hold what it must: {found:.300}.", _REMEDY)
-
-
-# cattrs would turn "5" into 5 and 5 into "5"; the protocol takes each value as it is or not at all.
-
-
-def _structure_exactly(kind: type) -> Callable[[Any, Any], Any]:
-    def structure(value: Any, _: Any) -> Any:
-        if type(value) is not kind:
-            raise TypeError(f"expected {kind.__name__}")
-        return value
-
-    return structure
-
-
-def _structure_float(value: Any, _: Any) -> float:
-    if type(value) not in (float, int):
-        raise TypeError("expected a number")
-    return _finite(value)
-
-
-def _finite(value: float) -> float:
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise LifelikeError(ErrorCode.NON_FINITE, "A number in the header is not finite.", "Send finite numbers only.")
-    return number
-
-
-def _structure_enum(value: Any, kind: type[Enum]) -> Enum:
-    try:
-        return kind(value)
-    except ValueError:
-        raise LifelikeError(
-            ErrorCode.INVALID_SETTING,
-            f"{value!r:.40} is no {message_name(kind)}.",
-            f"Use one of: {', '.join(str(member.value) for member in kind)}.",
-        ) from None
-
-
-def _structure_array(value: Any, _: Any) -> Any:
-    if not isinstance(value, np.ndarray):
-        raise TypeError("expected an array's reference")
-    return value
-
-
-def _tuple_hook(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
-    item_kinds = get_args(kind)
-    any_length = item_kinds[-1] is Ellipsis
-    hooks = [converter.get_structure_hook(item) for item in item_kinds if item is not Ellipsis]
-
-    def structure(value: Any, _: Any) -> tuple[Any, ...]:
-        if type(value) is not list or not (any_length or len(value) == len(hooks)):
-            raise TypeError("expected a list" if any_length else f"expected a list of {len(hooks)}")
-        if any_length:
-            return tuple(hooks[0](item, item_kinds[0]) for item in value)
-        return tuple(hook(item, item_kind) for hook, item, item_kind in zip(hooks, value, item_kinds, strict=True))
-
-    return structure
-
-
-def _optional_hook(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
-    (present,) = (item for item in get_args(kind) if item is not NoneType)
-    hook = converter.get_structure_hook(present)
-    return lambda value, _: None if value is None else hook(value, present)
-
-
-def _is_array(kind: Any) -> bool:
-    return kind is np.ndarray or get_origin(kind) is np.ndarray
-
-
-def _is_tuple(kind: Any) -> bool:
-    return get_origin(kind) is tuple
-
-
-def _is_optional(kind: Any) -> bool:
-    return get_origin(kind) in (Union, UnionType) and NoneType in get_args(kind)
-
-
-def _converter() -> MsgpackConverter:
-    converter = make_converter(forbid_extra_keys=True)
-    for kind in (int, str):
-        converter.register_structure_hook(kind, _structure_exactly(kind))
-    converter.register_structure_hook(float, _structure_float)
-    converter.register_unstructure_hook(float, _finite)
-    for enum in (LandmarkSource, Method, Stage):  # by name, or they would count as the str they also are
-        converter.register_structure_hook(enum, _structure_enum)
-    converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
-    converter.register_structure_hook_factory(_is_optional, _optional_hook)
-    converter.register_structure_hook_func(_is_array, _structure_array)
-    converter.register_unstructure_hook_func(_is_array, lambda array: array)
-    return converter
-
-
-_CONVERTER = _converter()
