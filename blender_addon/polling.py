@@ -6,9 +6,11 @@ from __future__ import annotations
 import bpy
 
 from .backend import THE_BACKEND, BackendState
+from .outcome import LAST_RUN
 
 _EVERY = {BackendState.STARTING: 0.2, BackendState.WORKING: 0.1, BackendState.READY: 1.0}
 """Seconds between two looks; in the other states there is nothing to look at."""
+_drawn: tuple[object, ...] = ()
 _REDRAWN = {"VIEW_3D", "IMAGE_EDITOR", "PROPERTIES", "PREFERENCES"}
 
 
@@ -36,7 +38,16 @@ def redraw() -> None:
 
 
 def _tick() -> float | None:
-    before = THE_BACKEND.state
-    if THE_BACKEND.poll() or THE_BACKEND.state is not before or THE_BACKEND.state is BackendState.STARTING:
+    global _drawn
+    THE_BACKEND.poll()
+    now = _what_is_drawn()
+    if now != _drawn:  # an operator may have taken the news in before this timer
+        _drawn = now
         redraw()
     return _EVERY.get(THE_BACKEND.state)
+
+
+def _what_is_drawn() -> tuple[object, ...]:
+    job = THE_BACKEND.job
+    progress = (job.state, job.stage, job.fraction, job.queue_position) if job else ()
+    return (THE_BACKEND.state, THE_BACKEND.failure, LAST_RUN.outcome, LAST_RUN.failure, *progress)

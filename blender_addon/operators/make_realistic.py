@@ -14,7 +14,7 @@ from .. import api
 from ..backend import THE_BACKEND, Failure
 from ..jobs import Job
 from ..outcome import LAST_RUN
-from ..polling import keep_polling
+from ..polling import keep_polling, redraw
 from ..properties import COLOURS, METHODS, OUTPUTS, SOURCES, VIEWPOINTS
 from .show_result import show_in_open_editors
 
@@ -106,6 +106,7 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
 
     def _succeeded(self, outcome: api.Outcome) -> set[str]:
         LAST_RUN.succeeded(outcome)
+        redraw()
         for warning in outcome.warnings:
             self.report({"WARNING"}, warning)
         count = len(outcome.faces)
@@ -117,6 +118,7 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
             self.report({"INFO"}, "Cancelled")
         else:
             LAST_RUN.failed(Failure.of(error))
+            redraw()
             self.report({"ERROR"}, str(error))
         return {"CANCELLED"}
 

@@ -39,7 +39,6 @@ class LIFELIKE_PT_render(_LifelikePanel, bpy.types.Panel):
     bl_space_type = "PROPERTIES"
     bl_region_type = "WINDOW"
     bl_context = "render"
-    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
 
 CLASSES = (LIFELIKE_PT_viewport, LIFELIKE_PT_image_editor, LIFELIKE_PT_render)

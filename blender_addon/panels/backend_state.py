@@ -37,12 +37,10 @@ _MEND_TEXT = {
 def draw_backend_state(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """One line with the state and the buttons that make sense in it; below it why, when it failed."""
     state = THE_BACKEND.state
-    line = layout.row()
-    line.label(text=_headline(state), icon=_ICONS[state])
-    row = line.row(align=True)
-    row.alignment = "RIGHT"
+    row = layout.row(align=True)
+    row.label(text=_headline(state), icon=_ICONS[state])
     if state is BackendState.STOPPED:
-        row.operator("lifelike.start_backend", text="Start", icon="PLAY")
+        row.operator("lifelike.start_backend", text="", icon="PLAY")
     elif state is not BackendState.FAILED:
         row.operator("lifelike.stop_backend", text="", icon="SNAP_FACE")
     row.operator("lifelike.open_log", text="", icon="TEXT")

@@ -56,13 +56,14 @@ def backend_python(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class InstalledBlender:
-    """One `bpy` with the extension enabled.
+    """One Blender with the extension installed: a Python with `bpy`, or an executable.
 
-    Attributes: python, and environment: what its processes are started with.
+    Attributes: program, and environment: what its processes are started with; is_python: which of the two.
     """
 
-    python: Path
+    program: Path
     environment: dict[str, str]
+    is_python: bool = True
 
     def start(self, script: str, *arguments: object, **environment: str) -> subprocess.Popen[str]:
         """A process of its own that runs a script of `inside`; its output can be read line by line."""
@@ -77,32 +78,39 @@ class InstalledBlender:
 
     def run(self, script: str, *arguments: object, **environment: str) -> str:
         """Runs a script of `inside` to its end and returns what it printed; fails when it fails."""
-        done = subprocess.run(
-            self._command(script, arguments),
-            env={**self.environment, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=RUN_SECONDS,
-        )
-        assert done.returncode == 0, f"{script} ended with status {done.returncode}:\n{done.stdout[-6000:]}"
-        return done.stdout
+        with self.start(script, *arguments, **environment) as process:
+            try:
+                output, _ = process.communicate(timeout=RUN_SECONDS)
+            finally:
+                process.kill()
+        assert process.returncode == 0, f"{script} ended with status {process.returncode}:\n{output[-6000:]}"
+        return output
 
     def _command(self, script: str, arguments: tuple[object, ...]) -> list[str]:
-        return [str(self.python), str(INSIDE / script), *map(str, arguments)]
+        path = str(INSIDE / script)
+        if self.is_python:
+            return [str(self.program), path, *map(str, arguments)]
+        options = ["--python-exit-code", "3", "--python", path, "--", *map(str, arguments)]
+        if "DISPLAY" not in self.environment:
+            return [str(self.program), "--background", *options]
+        return [str(self.program), "--window-geometry", "0", "0", "1600", "1000", *options]
 
 
-def install(python: Path, extension: Path, folder: Path) -> InstalledBlender:
+def install(program: Path, extension: Path, folder: Path, is_python: bool = True) -> InstalledBlender:
     """Installs the zip with Blender's own installer into an empty user folder."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LIFELIKE_", "PYTHON"))}
-    environment |= {
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LIFELIKE_", "PYTHON"))}
+    inherited.pop("DISPLAY", None)
+    (folder / "resources").mkdir()
+    (folder / "temporary").mkdir()
+    environment = {
+        **inherited,
         "BLENDER_USER_RESOURCES": str(folder / "resources"),
         "LIFELIKE_HOME": str(folder / "home"),
         "LIFELIKE_BACKEND_PYTHON": str(backend_python(folder)),
         "LIBGL_ALWAYS_SOFTWARE": "1",
+        "TMPDIR": str(folder / "temporary"),
     }
-    (folder / "resources").mkdir()
-    blender = InstalledBlender(python, environment)
+    blender = InstalledBlender(program, environment, is_python)
     blender.run("install_extension.py", extension)
     return blender
 

@@ -100,7 +100,7 @@ def test_disabling_while_a_picture_is_worked_on_leaves_nothing_behind(installed_
 
 
 def test_python_without_the_backend_is_named_and_sends_to_the_preferences(installed: InstalledBlender) -> None:
-    said = told(installed.run("backend_environment.py", LIFELIKE_BACKEND_PYTHON=str(installed.python)))
+    said = told(installed.run("backend_environment.py", LIFELIKE_BACKEND_PYTHON=str(installed.program)))
     assert said["state"] == "FAILED"
     assert "No module named lifelike" in said["error"]
     assert said["mend"] == "open_preferences"
