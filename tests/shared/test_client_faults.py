@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import attrs
 import echo_backend
@@ -116,6 +117,16 @@ def test_large_transfer_extends_the_patience(client: Client, monkeypatch: pytest
     with pytest.raises(LifelikeError) as caught:
         client.enhance(waiting_picture("silent"), timeout=4)
     assert caught.value.code is ErrorCode.TIMEOUT
+    assert client.error is None
+
+
+def test_client_that_stood_still_does_not_blame_the_backend(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = client.submit(waiting_picture("silent"))
+    next(client.events(job, timeout=60))
+    time.sleep(2 * link.HEARTBEAT_INTERVAL)  # by now it has asked
+    frozen = 100 * link.HEARTBEAT_LIMIT
+    monkeypatch.setattr(link, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + frozen))
+    time.sleep(3 * link.HEARTBEAT_INTERVAL)
     assert client.error is None
 
 
