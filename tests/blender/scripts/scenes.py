@@ -125,8 +125,12 @@ def properties(owner: Any, depth: int = 2) -> dict[str, Any]:
 
 def scene_state(scene: bpy.types.Scene) -> dict[str, Any]:
     """All settings of a scene that a capture could touch."""
+    render = properties(scene.render)
+    if not scene.render.image_settings.has_linear_colorspace:
+        # Means nothing for such a file format; Blender sets it anew whenever a format is chosen.
+        render["image_settings"].pop("linear_colorspace_settings")
     return {
-        "render": properties(scene.render),
+        "render": render,
         "view": properties(scene.view_settings),
         "display": properties(scene.display_settings),
         "frame": scene.frame_current,
