@@ -14,13 +14,13 @@ from typing import Annotated, Any
 
 import typer
 from attrs import evolve
-from lifelike_protocol.client import Client
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from lifelike.commands.enhance_report import failure, success, write_report
 from lifelike.commands.landmark_file import read_landmarks
 from lifelike.failures import explain
+from lifelike_protocol.client import Client
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import FaceHint, Frame, Method, Result, Settings, Stage
 

@@ -31,7 +31,7 @@ def read_landmarks(path: Path) -> tuple[FaceHint, ...]:
         raise LifelikeError(
             ErrorCode.INVALID_FILE, f"The landmark file {path} can't be read ({error.strerror}).", "Check the path."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LifelikeError(ErrorCode.INVALID_FILE, f"The landmark file {path} isn't JSON.", REMEDY) from error
     faces = [content] if isinstance(content, dict) or _as_points(content) is not None else content
     if not isinstance(faces, list) or not faces:

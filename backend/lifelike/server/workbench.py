@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+from lifelike.devices import trim_heap
 from lifelike.failures import explain
 from lifelike.server.jobs import Job, JobQueue
 from lifelike.server.outbox import Note, Outbox, Parts
@@ -69,6 +70,9 @@ class Workbench:
             parts = self._answer(job)
             self._queue.done()
             self._outbox.post(Note(job, parts, last=True))
+            # Once the client has its answer on the way, so that nobody waits for it.
+            del job, parts
+            trim_heap()
         elif unloadable and not self._queue.closed:
             self._worker.unload()
 
