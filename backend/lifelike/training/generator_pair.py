@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,7 @@ from torch import Tensor, nn
 
 from lifelike.networks.encoder import Encoder, EncoderSettings, Latent
 from lifelike.networks.identity import IdentityNetwork
-from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings
+from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings, SynthesisLayer
 from lifelike.networks.weights import load_weights
 from lifelike.training import losses
 from lifelike.training.checkpoint import load_checkpoint, save_checkpoint
@@ -44,22 +45,24 @@ class PairTraining:
 
     seed: int = 0
     batch: int = 8
-    encoder_rate: float = 4e-4  # pSp and e4e take 1e-4 over far more steps
-    learning_rate: float = 1e-3  # generators; StyleGAN2 takes 2e-3
+    encoder_rate: float = 8e-4  # pSp and e4e take 1e-4 over far more steps
+    learning_rate: float = 1e-3  # generators; StyleGAN2 takes 2e-3 on weights twenty times as large
+    weight_size: float = 0.05  # of the modulated convolutions at the start, see `shrink_weights`
+    decay_from: float = 0.6  # share of the run after which rates fall along a cosine, to a twentieth
     warm_up: int = 100  # steps
     discriminator_rate: float = 2e-3  # StyleGAN2
-    ema_images: float = 4000.0  # half-life; StyleGAN2-ADA's 10 kimg is longer than such a short run bears
+    ema_images: float = 2000.0  # half-life; StyleGAN2-ADA's 10 kimg is longer than such a short run bears
     feature_drop: float = 0.15  # share of pictures inverted by W+ alone, so that W+ carries the person
     r1_gamma: float = 1.0  # 0.0002 · res² / batch gives 0.4 (StyleGAN2-ADA); more for few pictures
     r1_every: int = 16  # StyleGAN2, lazy regularisation
     latent_every: int = 8  # steps between those on drawn latents
     weight_render: float = 1.0
     weight_photo: float = 1.0
-    weight_difference: float = 1.5
+    weight_difference: float = 4.0
     weight_adversarial: float = 0.08
     weight_identity: float = 0.3
     weight_offsets: float = 2e-3
-    adversarial_from: int = 6000  # pictures seen before the discriminator has a say
+    adversarial_from: int = 18000  # pictures seen before the discriminator has a say
 
 
 class PairRun:
@@ -70,6 +73,7 @@ class PairRun:
         self.settings, self.data = settings, data
         self.random = torch.Generator().manual_seed(settings.seed)
         self.photo = Generator(generator)
+        shrink_weights(self.photo, settings.weight_size)
         self.render = copy.deepcopy(self.photo)
         self.render.mapping = self.photo.mapping
         features = EncoderSettings(
@@ -97,6 +101,7 @@ class PairRun:
         self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), settings.discriminator_rate, (0.0, 0.99))
         self.embedder: nn.Module | None = None
         self.step, self.pictures, self.seconds = 0, 0, 0.0
+        self.length = math.inf  # seconds the run will take, once known
 
     # -- one step ---------------------------------------------------------------------------------
 
@@ -104,7 +109,7 @@ class PairRun:
         """One update of everything; returns the values of the terms."""
         values: dict[str, float] = {}
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
-            group["lr"] = rate * min((self.step + 1) / self.settings.warm_up, 1.0)
+            group["lr"] = rate * self.rate_factor()
         with torch.autocast("cpu", torch.bfloat16):
             batch = self.data.draw(self.settings.batch, self.random)
             fake = self.update_pair(batch, values)
@@ -116,6 +121,12 @@ class PairRun:
         self.step += 1
         self.pictures += self.settings.batch
         return values
+
+    def rate_factor(self) -> float:
+        """Warm-up, then constant, then a cosine down to a twentieth at the end of the run."""
+        rise = min((self.step + 1) / self.settings.warm_up, 1.0)
+        late = max(0.0, self.seconds / self.length - self.settings.decay_from) / (1 - self.settings.decay_from)
+        return rise * (0.525 + 0.475 * math.cos(math.pi * min(late, 1.0)))
 
     def update_pair(self, batch: Batch, values: dict[str, float]) -> Tensor:
         """Encoder and generators on portraits; returns pictures for the discriminator."""
@@ -133,10 +144,10 @@ class PairRun:
         terms["photo"] = s.weight_photo * losses.pyramid_l1(b, batch.photo, paired)
         terms["difference"] = s.weight_difference * losses.pyramid_l1(difference, batch.photo, paired)
         # Outside the head the backdrop is the truth's: no look has to be invented there.
-        shown = torch.cat([difference, b])[::2] if self.step % 2 else torch.cat([difference, b])[1::2]
-        region = torch.cat([batch.region] * 2)[::2] if self.step % 2 else torch.cat([batch.region] * 2)[1::2]
-        behind = torch.cat([batch.photo] * 2)[::2] if self.step % 2 else torch.cat([batch.photo] * 2)[1::2]
-        shown = behind.lerp(shown, region)
+        half = len(b) // 2
+        plain = (torch.arange(half) + self.step) % 2 == 0  # the plain decode's turn, in every other picture
+        shown = torch.where(plain[:, None, None, None], b[:half], difference[:half])
+        shown = batch.photo[:half].lerp(shown, batch.region[:half])
         if self.pictures >= s.adversarial_from:
             self.critics.requires_grad_(False)
             logits = self.critics["photo"](discriminator_augmentation(shown))
@@ -277,6 +288,18 @@ def to_signed(pixels: np.ndarray[Any, Any]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def shrink_weights(generator: Generator, size: float) -> None:
+    """Make the modulated convolutions' weights `size` times as large.
+
+    Demodulation takes their size out again, so the pictures stay the same; but a step of the optimiser is larger
+    beside smaller weights. A short run needs that.
+    """
+    with torch.no_grad():
+        for module in generator.modules():
+            if isinstance(module, SynthesisLayer):
+                module.weight.mul_(size)
+
+
 def drop_features(latent: Latent, share: float, random: torch.Generator) -> Latent:
     """Silence the feature code of a random `share` of the portraits."""
     keep = (torch.rand(latent.ws.shape[0], 1, 1, 1, generator=random) >= share).float()
@@ -297,6 +320,7 @@ def train(run: PairRun, folder: Path, minutes: float, reserved: Pairs) -> Iterat
     state = load_checkpoint(checkpoint)
     if state is not None:
         run.restore(state)
+    run.length = minutes * 60
     saved = run.seconds
     with (folder / "scalars.jsonl").open("a") as log:
         while run.seconds < minutes * 60:
