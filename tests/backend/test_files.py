@@ -297,31 +297,32 @@ from lifelike_protocol.messages import Encoding
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
-depth = sys.argv[2]
-try:
-    write_picture(Path(sys.argv[1]), noise, Encoding(), force=True, depth=depth)
-except LifelikeError as error:
-    print(error.code.value, error)
+for name, depth in (argument.split(":") for argument in sys.argv[2:]):
+    try:
+        write_picture(Path(sys.argv[1]) / name, noise, Encoding(), force=True, depth=depth)
+    except LifelikeError as error:
+        print(error.code.value, error)
 """
 
 
-@pytest.mark.parametrize(
-    ("name", "depth"),
-    [("a.png", "uint8"), ("a.jpg", "uint8"), ("a.tif", "uint8"), ("a.png", "uint16"), ("a.exr", "half")],
-)
-def test_a_full_disk_leaves_the_old_file_whole(tmp_path, name, depth):
+def test_a_full_disk_leaves_the_old_files_whole(tmp_path):
     pytest.importorskip("resource", reason="needs a limit on file sizes (POSIX)")
-    path = tmp_path / name
-    path.write_bytes(b"precious")
+    written = ["8.png:uint8", "8.jpg:uint8", "8.tif:uint8", "16.png:uint16", "16.tif:uint16", "half.exr:half"]
+    names = [entry.split(":")[0] for entry in written]
+    for name in names:
+        (tmp_path / name).write_bytes(b"precious")
     ended = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(path), depth],
-        capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        [sys.executable, "-c", FULL_DISK, str(tmp_path), *written],
+        capture_output=True, text=True, timeout=200, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith("invalid_file")
-    assert name in ended.stdout
-    assert path.read_bytes() == b"precious"
-    assert [file.name for file in tmp_path.iterdir()] == [name]
+    told = ended.stdout.splitlines()
+    assert len(told) == len(names), ended.stdout
+    for name, line in zip(names, told, strict=True):
+        assert line.startswith("invalid_file")
+        assert name in line
+        assert (tmp_path / name).read_bytes() == b"precious"
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(names)
 
 
 RENDER = """
