@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hair as a shell over the head: a thickness for every direction, grooved along the strands, sunk in at the hairline."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .distance import Array, smoothstep
+from .parts import Part, sheet_faces
+from .person import Person
+from .skin import cast
+
+ACROSS = 300
+SINK = -0.35
+
+# azimuth from the front, row of the hairline there (see the chart); front, temple, sideburn, over the ear, nape
+HAIRLINE = np.array(
+    [(0, 42), (22, 42.5), (38, 40), (50, 31), (58, 22), (66, 8), (74, -9), (82, -8), (88, 10), (104, 12), (116, -12), (135, -30), (180, -38)]
+)  # fmt: skip
+
+
+def hairline(person: Person, azimuth: Array) -> Array:
+    """Row (degrees) where hair begins at an azimuth; recedes at the temples with age on men."""
+    away = np.abs(np.asarray(azimuth, float))
+    line = np.interp(away, HAIRLINE[:, 0], HAIRLINE[:, 1])
+    receding = person.masculinity * max(0.0, person.age - 0.2)
+    line = line + receding * (5.0 + 13.0 * np.exp(-(((away - 32.0) / 14.0) ** 2))) * (away < 62.0)
+    line = line + 2.5 * person.forehead * (away < 50.0)
+    if person.masculinity < 0.5:
+        line = line + np.where((away > 62.0) & (away < 86.0), 9.0, 0.0)
+    return np.asarray(line)
+
+
+def build_hair(person: Person) -> list[Part]:
+    """The hair's parts (none for a bald head)."""
+    style = person.hair_style
+    if style == "bald":
+        return []
+    azimuth = np.linspace(-180.0, 180.0, ACROSS, endpoint=False)
+    length = {"bob": -11.5, "long": -26.0}.get(style, -9.5)
+    rows = np.concatenate((np.linspace(89.5, 1.0, 76), np.linspace(0.0, length, 30 if style not in ("bob", "long") else 56)))
+    above = np.arange(len(rows)) < 76
+    a, r = np.meshgrid(azimuth, rows)
+    level = np.where(above[:, None], r, 0.0)
+    height = np.where(above[:, None], 0.0, r)
+    origin = np.stack((np.zeros_like(a), np.full_like(a, 0.5), height), axis=-1).reshape(-1, 3)
+    turn, rise = np.radians(a), np.radians(level)
+    direction = np.stack((np.sin(turn) * np.cos(rise), -np.cos(turn) * np.cos(rise), np.sin(rise)), axis=-1).reshape(-1, 3)
+    scalp = cast(person, origin, direction, np.full(len(origin), 14.0))
+    radius = np.linalg.norm(scalp - origin, axis=1).reshape(a.shape)
+    row = np.where(above[:, None], r, np.degrees(np.arctan2(height, radius)))
+    inside = row - hairline(person, a)
+    groove, strand = _strands(style, a, row, scalp.reshape(*a.shape, 3))
+    if style in ("bob", "long"):
+        reach = _curtain(person, style, a, row, height, radius, inside)
+    else:
+        reach = radius + _cap(person, style, a, row, inside)
+    cover = np.clip((reach - radius) / 0.6, 0.0, 1.0)
+    depth = {"buzz": 0.0, "short": 0.10, "curly": 0.0}.get(style, 0.13)
+    reach = reach + depth * groove * cover
+    if style == "curly":
+        reach = reach + _curls(scalp.reshape(*a.shape, 3) * (1.0, 1.0, 1.0)) * cover
+    vertices = origin + direction * reach.reshape(-1, 1)
+    vertices = vertices.reshape(len(rows), ACROSS, 3)
+    vertices[0] = vertices[0].mean(axis=0)
+    tone = np.clip(1.0 + 0.30 * strand, 0.5, 1.6).reshape(-1, 1) * (0.72 + 0.28 * np.clip(groove, -1, 1).reshape(-1, 1) * (depth > 0))
+    colours = np.array(person.hair_colour) * tone
+    parts = [Part(vertices.reshape(-1, 3), sheet_faces(len(rows), ACROSS, wrap=True), colours)]
+    if style == "bun":
+        parts.append(_bun(person))
+    return parts
+
+
+def _cap(person: Person, style: str, azimuth: Array, row: Array, inside: Array) -> Array:
+    """Thickness (cm) over the scalp for the styles that follow the head."""
+    top = smoothstep(15.0, 60.0, row)
+    back = smoothstep(70.0, 120.0, np.abs(azimuth))
+    if style == "buzz":
+        return np.asarray(SINK + (0.42) * smoothstep(-2.0, 2.5, inside))
+    if style == "short":
+        body = 0.45 + 0.95 * top + 0.25 * back * top
+        body = body + 0.45 * smoothstep(35.0, 0.0, np.abs(azimuth)) * smoothstep(35.0, 48.0, row) * smoothstep(75.0, 50.0, row)
+        width = 7.0
+    elif style == "swept":
+        body = 0.5 + 1.2 * top + 0.6 * smoothstep(60.0, -40.0, azimuth) * top
+        width = 7.0
+    elif style == "bun":
+        body = 0.45 + 0.35 * top
+        width = 5.0
+    else:
+        body = 1.1 + 1.3 * top + 0.6 * back
+        width = 12.0
+    return np.asarray(SINK + (body - SINK) * smoothstep(-1.5, width, inside) ** 0.8)
+
+
+def _curtain(person: Person, style: str, azimuth: Array, row: Array, height: Array, radius: Array, inside: Array) -> Array:
+    """Distance from the axis for hair that falls beside the face and over the neck."""
+    away = np.abs(azimuth)
+    top = smoothstep(20.0, 65.0, row)
+    cap = radius + SINK + (0.75 + 0.55 * top - SINK) * smoothstep(-1.5, 6.0, inside)
+    widest = 9.1 + 0.35 * smoothstep(60.0, 180.0, away) * 1.0
+    if style == "bob":
+        fall = widest + 0.9 * np.sin(np.clip(-height / 11.5, 0.0, 1.0) * np.pi * 0.75) - 0.9 * smoothstep(-8.0, -11.5, height)
+        front = 58.0 - 8.0 * smoothstep(0.0, -10.0, height)
+    else:
+        fall = widest + 1.0 * smoothstep(-2.0, -20.0, height) + 0.15 * np.sin(height * 0.7)
+        fall = np.maximum(fall, np.minimum(radius + 0.9, fall + 5.0))
+        front = 62.0 - 14.0 * smoothstep(-2.0, -16.0, height)
+    open_face = smoothstep(front - 3.0, front + 9.0, away)
+    hanging = radius - 0.6 + (fall - radius + 0.6) * open_face**0.7
+    side = smoothstep(30.0, 0.0, row)
+    return np.asarray(np.where(row > 32.0, cap, np.maximum(cap, cap + (hanging - cap) * side)))
+
+
+def _strands(style: str, azimuth: Array, row: Array, scalp: Array) -> tuple[Array, Array]:
+    """Groove profile (-1…1) and colour variation (-1…1) across the direction the strands run."""
+    x, y, z = scalp[..., 0], scalp[..., 1], scalp[..., 2]
+    if style in ("swept", "bun"):
+        across = np.degrees(np.arctan2(x, z + 4.0)) * 1.5
+    elif style == "short":
+        across = np.degrees(np.arctan2(x, z + 4.0)) * 1.6 + 2.5 * np.sin(y * 0.35) + azimuth * 0.15
+    else:
+        across = azimuth + 4.0 * np.sin(row * 0.05)
+    coarse = np.sin(across * 0.42 + 1.1 * np.sin(across * 0.13)) * 0.6
+    fine = np.sin(across * 1.13 + 0.7 * np.sin(across * 0.31) + row * 0.02) * 0.4
+    fade = smoothstep(86.0, 72.0, row)
+    strand = 0.5 * np.sin(across * 1.9 + 0.4 * np.sin(row * 0.09)) + 0.5 * np.sin(across * 0.77 + 2.0)
+    return (coarse + fine) * fade, strand * (0.4 + 0.6 * fade)
+
+
+def _curls(scalp: Array) -> Array:
+    """Bumps of curly hair (cm)."""
+    x, y, z = (scalp[..., axis] for axis in range(3))
+    wave = np.sin(2.3 * x + 1.3 * np.sin(1.9 * z)) * np.sin(2.5 * y + 1.1 * np.sin(2.2 * x)) + np.sin(2.7 * z + 1.7 * np.sin(1.6 * y))
+    small = np.sin(5.1 * x + 2.0 * np.sin(3.0 * y)) * np.sin(5.6 * z + 1.2 * np.sin(4.1 * x)) * np.sin(4.7 * y)
+    return np.asarray(0.22 * wave + 0.3 * small)
+
+
+def _bun(person: Person) -> Part:
+    """A knot at the back of the head."""
+    down, around = 30, 90
+    rise = np.linspace(-np.pi / 2, np.pi / 2, down)[:, None]
+    turn = np.linspace(0.0, 2.0 * np.pi, around, endpoint=False)[None]
+    twist = np.sin(turn * 9.0 + rise * 5.0)
+    radius = 2.9 + 0.10 * twist
+    x = radius * np.cos(rise) * np.cos(turn)
+    z = radius * np.cos(rise) * np.sin(turn)
+    y = radius * 0.85 * np.sin(rise) * np.ones_like(turn)
+    vertices = np.stack((x, y + 11.2, z + 6.2), axis=-1).reshape(-1, 3)
+    colours = np.array(person.hair_colour) * (1.0 + 0.25 * twist.reshape(-1, 1))
+    return Part(vertices, sheet_faces(down, around, wrap=True), colours)
