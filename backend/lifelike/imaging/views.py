@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import PyOpenColorIO as ocio
-import torch
 
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Array, Encoding
@@ -62,20 +61,21 @@ def view_of(encoding: Encoding) -> View:
 
 def srgb_encoded(linear: Array) -> Array:
     """Linear → sRGB (IEC 61966-2-1), clipped to 0…1, float32."""
-    values = torch.from_numpy(np.ascontiguousarray(linear, np.float32)).clamp(0, 1)
-    curved = values.pow(1 / 2.4).mul_(1.055).sub_(0.055)
-    return torch.where(values <= 0.0031308, values * 12.92, curved).numpy()
+    values = np.clip(linear, 0, 1, dtype=np.float32)
+    encoded: Array = np.where(values <= 0.0031308, values * 12.92, 1.055 * _power(values, 1 / 2.4) - 0.055)
+    return encoded
 
 
 def srgb_decoded(display: Array) -> Array:
     """sRGB 0…1 (IEC 61966-2-1) → linear, float32."""
-    values = torch.from_numpy(np.ascontiguousarray(display, np.float32))
-    curved = values.add(0.055).div_(1.055).clamp_(min=0).pow_(2.4)
-    return torch.where(values <= 0.04045, values / 12.92, curved).numpy()
+    values = np.clip(display, 0, 1, dtype=np.float32)
+    decoded: Array = np.where(values <= 0.04045, values / 12.92, _power((values + 0.055) / 1.055, 2.4))
+    return decoded
 
 
 def _power(values: Array, exponent: float) -> Array:
-    return torch.from_numpy(np.ascontiguousarray(values)).pow(exponent).numpy()
+    raised: Array = np.power(values, np.float32(exponent))
+    return raised
 
 
 def _unchanged(values: Array) -> Array:
