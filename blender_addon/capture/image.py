@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import bpy
 import numpy as np
 
@@ -23,26 +28,56 @@ def capture_image(image: bpy.types.Image, context: bpy.types.Context) -> Frame:
     8-bit images in a display space come as the very bytes (uint8). Images in a scene-linear space come
     scene-linear (float32), to be seen through the scene's view. All others come as display pixels
     (float32): through the view they are tagged with, or through Standard where the space is no view's.
-    Of a sequence or movie the frame Blender showed last is taken. No faces are known of an image.
+    Of an image sequence the file with the present frame's number is taken, or the one that was opened; of a movie
+    the frame that Blender showed last. No faces are known of an image.
 
     Raises:
         LifelikeError: `INVALID_FILE` when there are no pixels (missing file, empty viewer).
     """
     if image.type == "RENDER_RESULT":
         return capture_render_result(context)
+    if image.source == "SEQUENCE":
+        with _present_frame(image, context.scene.frame_current) as present:
+            return _captured(present, context)
+    return _captured(image, context)
+
+
+def _captured(image: bpy.types.Image, context: bpy.types.Context) -> Frame:
     _require_pixels(image)
     space = image.colorspace_settings.name
     source = Source(scene=context.scene.name, frame=context.scene.frame_current)
     if space in _LINEAR:
         encoding = encoding_of_scene(context.scene, "scene_linear")
         return Frame(pixels=without_idle_alpha(image_pixels(image)), encoding=encoding, source=source)
+    view_transform = VIEW_OF_COLOUR_SPACE.get(space, "Standard")
     if not image.is_float and space in VIEW_OF_COLOUR_SPACE:
         pixels = np.rint(image_pixels(image) * 255).astype(np.uint8)
-        encoding = Encoding(view_transform=VIEW_OF_COLOUR_SPACE[space])
-        return Frame(pixels=without_idle_alpha(pixels), encoding=encoding, source=source)
-    view_transform = VIEW_OF_COLOUR_SPACE.get(space, "Standard")
-    pixels = without_idle_alpha(_seen_through(image, view_transform))
-    return Frame(pixels=pixels, encoding=Encoding(view_transform=view_transform), source=source)
+    else:
+        pixels = _seen_through(image, view_transform)
+    return Frame(pixels=without_idle_alpha(pixels), encoding=Encoding(view_transform=view_transform), source=source)
+
+
+@contextmanager
+def _present_frame(image: bpy.types.Image, frame: int) -> Iterator[bpy.types.Image]:
+    """One file of an image sequence as an image of its own. Blender shows sequences only to their users."""
+    opened = Path(bpy.path.abspath(image.filepath))
+    numbers = list(re.finditer(r"\d+", opened.stem))
+    present = opened
+    if numbers:
+        start, end = numbers[-1].span()
+        named = opened.with_stem(f"{opened.stem[:start]}{frame:0{end - start}d}{opened.stem[end:]}")
+        present = named if named.is_file() else opened
+    if not present.is_file():
+        raise LifelikeError(
+            ErrorCode.INVALID_FILE, f"The image sequence “{image.name}” has no files.", "Check its file path."
+        )
+    still = bpy.data.images.load(str(present), check_existing=False)
+    try:
+        still.colorspace_settings.name = image.colorspace_settings.name
+        still.alpha_mode = image.alpha_mode
+        yield still
+    finally:
+        bpy.data.images.remove(still)
 
 
 def _require_pixels(image: bpy.types.Image) -> None:

@@ -9,6 +9,8 @@ import types
 from pathlib import Path
 from typing import Any
 
+import bpy  # noqa: F401  first of all: only then do bmesh and mathutils exist
+
 _package = types.ModuleType("lifelike_addon")
 _package.__path__ = [str(Path(__file__).resolve().parents[3] / "blender_addon")]
 sys.modules["lifelike_addon"] = _package
