@@ -48,7 +48,8 @@ class Residual(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, *, down: bool = False) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(8, inputs)
+        self.norm0 = nn.GroupNorm(8, inputs)
+        self.norm1 = nn.GroupNorm(8, outputs)
         self.conv0 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.conv1 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
@@ -57,7 +58,7 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.down:
             x = F.avg_pool2d(x, 2)
-        y = self.conv1(F.silu(self.conv0(F.silu(self.norm(x)))))
+        y = self.conv1(F.silu(self.norm1(self.conv0(F.silu(self.norm0(x))))))
         result: Tensor = self.shortcut(x) + y
         return result
 
@@ -89,6 +90,7 @@ class Encoder(nn.Module):
             self.up.append(Residual(channels + widths[resolution * 2], widths[resolution * 2]))
             resolution *= 2
             channels = widths[resolution]
+        self.last_norm = nn.GroupNorm(8, channels)
         self.to_features = nn.Conv2d(channels, settings.feature_channels, 3, padding=1)
         with torch.no_grad():  # start at the mean face, so that the first steps are small
             for last in (self.base, self.offsets, self.to_features):
@@ -107,4 +109,4 @@ class Encoder(nn.Module):
         for block in self.up:
             skip = skips.pop()
             x = block(torch.cat([F.interpolate(x, size=skip.shape[-2:], mode="nearest"), skip], 1))
-        return Latent(ws.float(), {self.settings.feature_resolution: self.to_features(F.silu(x)).float()})
+        return Latent(ws.float(), {self.settings.feature_resolution: self.to_features(F.silu(self.last_norm(x))).float()})

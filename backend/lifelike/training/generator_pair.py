@@ -45,9 +45,9 @@ class PairTraining:
 
     seed: int = 0
     batch: int = 8
-    encoder_rate: float = 8e-4  # pSp and e4e take 1e-4 over far more steps
-    learning_rate: float = 1e-3  # generators; StyleGAN2 takes 2e-3 on weights twenty times as large
-    weight_size: float = 0.05  # of the modulated convolutions at the start, see `shrink_weights`
+    encoder_rate: float = 3e-4  # pSp and e4e take 1e-4 over far more steps
+    learning_rate: float = 1e-3  # generators; StyleGAN2 takes 2e-3 on weights four times as large
+    weight_size: float = 0.25  # of the modulated convolutions at the start, see `shrink_weights`
     decay_from: float = 0.6  # share of the run after which rates fall along a cosine, to a twentieth
     warm_up: int = 100  # steps
     discriminator_rate: float = 2e-3  # StyleGAN2
@@ -97,7 +97,7 @@ class PairRun:
             {"params": list(self.encoder.parameters()), "lr": self.rates[0]},
             {"params": generators, "lr": self.rates[1]},
         ]
-        self.optimiser = torch.optim.Adam(groups, betas=(0.5, 0.99))
+        self.optimiser = torch.optim.Adam(groups, betas=(0.9, 0.99))
         self.critic_optimiser = torch.optim.Adam(self.critics.parameters(), settings.discriminator_rate, (0.0, 0.99))
         self.embedder: nn.Module | None = None
         self.step, self.pictures, self.seconds = 0, 0, 0.0
@@ -193,6 +193,8 @@ class PairRun:
             raise FloatingPointError(f"a loss is not finite: { {k: float(v) for k, v in terms.items()} }")
         optimiser.zero_grad(set_to_none=True)
         total.backward()
+        for group in optimiser.param_groups:
+            nn.utils.clip_grad_norm_(group["params"], 1.0)
         optimiser.step()
         values.update({key: float(value.detach()) for key, value in terms.items()})
 
