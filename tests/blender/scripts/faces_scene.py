@@ -77,8 +77,6 @@ def dot_in_a_render() -> None:
     scene.cycles.samples = 16
     scene.cycles.filter_width = 1.0
     camera.data.shift_x, scene.render.pixel_aspect_y = 0.08, 1.25
-    world = scene.world = bpy.data.worlds.new("black")
-    world.color = (0, 0, 0)
     offsets = []
     for index in (8, 33, 45):
         mesh = bpy.data.meshes.new("ball")
@@ -99,7 +97,7 @@ def dot_in_a_render() -> None:
         bpy.ops.render.render()
         head.hide_render = False
         frame = capture_render_result(bpy.context, "scene_linear", faces=False)
-        weight = frame.pixels[..., 0].astype(np.float64)
+        weight = frame.pixels[..., 0].astype(np.float64) - frame.pixels[0, 0, 0]
         rows, columns = np.indices(weight.shape) + 0.5
         centre = np.array([(columns * weight).sum(), (rows * weight).sum()]) / weight.sum()
         bpy.data.objects.remove(ball)
