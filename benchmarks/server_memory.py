@@ -4,9 +4,10 @@
     python benchmarks/server_memory.py [--requests 500]
 
 Sends pictures of several sizes and element types, a failing one (no face) and a cancelled one among every ten, and
-after each round asks the backend, at rest, for its resident memory. The first fifth is warming up. It prints the memory as it
-goes, then the median of the first and of the last fifth after warming up. The aim is a change of at most 5 %; the exit
-status is 1 when it grew by more. A leak shows as steady growth; a single step that stays is the allocator's.
+after each round asks the backend, at rest, for its resident memory. The first fifth is warming up. It prints the
+memory as it goes, then the median of the first and of the last fifth after warming up. The aim is a change of at most
+5 %; the exit status is 1 when it grew by more. A leak shows as steady growth; a single step that stays is the
+allocator's.
 """
 
 from __future__ import annotations

@@ -104,11 +104,11 @@ def torch_and_device() -> Check:
     except ImportError as error:
         return Check("torch", State.MISSING, str(error), REINSTALL)
     device = choose_device("auto")
-    name = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    name = torch.cuda.get_device_name() if device == "cuda" else f"CPU threads: {torch.get_num_threads()}"
     if device == "cpu" and shutil.which("nvidia-smi"):
         remedy = "To use the NVIDIA GPU, install torch's CUDA build with: install.py --cuda"
-        return Check("torch", State.OPTIONAL, f"{torch.__version__}, on cpu ({name})", remedy)
-    return Check("torch", State.OK, f"{torch.__version__}, on {device} ({name})")
+        return Check("torch", State.OPTIONAL, f"{torch.__version__}, on cpu, {name}", remedy)
+    return Check("torch", State.OK, f"{torch.__version__}, on {device}, {name}")
 
 
 def builtin_bundle() -> Check:

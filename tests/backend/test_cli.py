@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lifelike.imaging.files import read_picture, write_picture
 from running_backend import START_SECONDS, RunningBackend, environment
 
 Landmarks = Callable[..., np.ndarray]
@@ -75,6 +76,28 @@ def test_enhance_writes_a_changed_picture_and_a_report(
     assert entry["timings"]["total"] > 0
     assert entry["provenance"]["bundle"]
     assert entry["provenance"]["settings"]["strength"] == 1.0
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif", ".exr"])
+def test_every_kind_of_file_is_read_and_written(
+    lifelike, picture: Path, landmarks: Path, tmp_path: Path, suffix: str
+) -> None:
+    converted, output = tmp_path / f"render{suffix}", tmp_path / f"photo{suffix}"
+    frame = read_picture(picture)
+    write_picture(converted, frame.pixels, frame.encoding)
+    done = lifelike("enhance", converted, "-o", output, "--landmarks", landmarks)
+    assert done.returncode == 0, done.stderr
+    before, after = read_picture(converted), read_picture(output)
+    assert after.pixels.shape == before.pixels.shape
+    assert after.pixels.dtype == before.pixels.dtype
+    assert not np.array_equal(before.pixels, after.pixels)
+
+
+def test_unknown_kind_of_output_is_refused_before_the_work(lifelike, picture: Path, tmp_path: Path) -> None:
+    done = lifelike("enhance", picture, "-o", tmp_path / "photo.docx")
+    assert done.returncode == 1
+    assert ".docx" in done.stderr
+    assert ".png" in done.stderr
 
 
 def test_strength_zero_changes_less_than_strength_one(lifelike, picture: Path, landmarks: Path, tmp_path: Path) -> None:

@@ -77,6 +77,16 @@ def test_waiting_jobs_know_their_place_and_can_be_cancelled(backend: RunningBack
         assert isinstance(list(client.events(third))[-1], Result)
 
 
+def test_waiting_client_hears_again_and_again(backend: RunningBackend, portrait: Portrait) -> None:
+    with backend.connect() as client:
+        working, waiting = client.submit(portrait(faces=MANY_FACES)), client.submit(portrait())
+        events = client.events(waiting, timeout=60)
+        heard = [next(events) for _ in range(3)]
+        assert all(isinstance(event, Progress) and event.stage is Stage.QUEUED for event in heard)
+        client.cancel(waiting)
+        client.cancel(working)
+
+
 def test_backend_works_on_after_a_cancelled_job(backend: RunningBackend, portrait: Portrait) -> None:
     with backend.connect() as client:
         job = client.submit(portrait(faces=MANY_FACES))

@@ -4,17 +4,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import zmq
 
 from lifelike.failures import explain
 from lifelike.server.jobs import Job, JobQueue
 from lifelike.server.options import check_host
+from lifelike.server.outbox import Outbox
+from lifelike.server.workbench import PROGRESS_SECONDS, ProgressReport, Workbench
+from lifelike.worker import Worker
+from lifelike_protocol.codec import Limits, decode
 from lifelike_protocol.errors import ErrorCode, LifelikeError
-from lifelike_protocol.messages import Frame, Settings
+from lifelike_protocol.messages import Frame, Progress, Settings, Stage
 
 
 def job(name: str, client: bytes = b"c") -> Job:
@@ -72,6 +79,41 @@ def test_close_wakes_who_waits_for_a_job() -> None:
     queue.close()
     waiter.join(30)
     assert taken == [None]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[tuple[Workbench, Outbox]]:
+    """A workbench that has not begun, with its outbox."""
+    context = zmq.Context()
+    outbox = Outbox(context)
+    yield Workbench(Worker("cpu"), JobQueue(1), outbox, 0.0, Limits(), tmp_path / "log"), outbox
+    outbox.close()
+    context.term()
+
+
+def test_progress_is_thinned_out_but_no_stage_is_lost(bench: tuple[Workbench, Outbox]) -> None:
+    workbench, outbox = bench
+    report = ProgressReport(workbench, job("busy"))
+    stages = [Stage.LOCATE, Stage.ALIGN, Stage.INVERT]
+    times = 2000
+    started = time.monotonic()
+    for stage in stages:
+        for _ in range(times):
+            report(stage, 0.5)
+    seconds = time.monotonic() - started
+    notes = [decode(note.parts) for note in outbox.collect()]
+    assert list(dict.fromkeys(note.stage for note in notes if isinstance(note, Progress))) == stages
+    assert len(notes) <= len(stages) + seconds / PROGRESS_SECONDS
+
+
+def test_report_of_a_cancelled_job_ends_the_work(bench: tuple[Workbench, Outbox]) -> None:
+    cancelled = job("cancelled")
+    report = ProgressReport(bench[0], cancelled)
+    report(Stage.LOCATE, 0.0)
+    cancelled.cancelled.set()
+    with pytest.raises(LifelikeError) as ended:
+        report(Stage.LOCATE, 0.1)
+    assert ended.value.code is ErrorCode.CANCELLED
 
 
 @pytest.mark.parametrize(

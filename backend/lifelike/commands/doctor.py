@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from lifelike.doctor import Check, State, examine
@@ -32,7 +32,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for 
 
 
 def _show(checks: list[Check]) -> None:
-    table = Table("", "", "found", "what to do")
+    table = Table("", "", Column("found", overflow="fold"), Column("what to do", overflow="fold"))
     for check in checks:
         state = Text(check.state.value, style=STYLES[check.state])
         table.add_row(check.name, state, Text(check.found), Text(check.remedy))

@@ -47,6 +47,7 @@ def enhance(
 ) -> None:
     """Turn the faces of rendered pictures into photographs. A picture that fails doesn't stop the others."""
     jobs = plan(pictures, output)
+    _make_folder(jobs[0][1].parent)
     hints = _hints(landmarks, len(jobs))
     settings = Settings(bundle=bundle, strength=strength, method=method)
     entries = []
@@ -69,10 +70,10 @@ def plan(pictures: list[Path], output: Path) -> list[tuple[Path, Path]]:
     folder = len(pictures) > 1 or output.is_dir() or output.suffix == ""
     if not folder:
         return [(pictures[0], output)]
-    if output.exists() and not output.is_dir():
+    if output.suffix and not output.is_dir():
         raise LifelikeError(
             ErrorCode.INVALID_SETTING,
-            f"Several pictures can't all be written to the file {output}.",
+            f"Several pictures can't all be written to one file, {output}.",
             "Name a folder with -o.",
         )
     targets = [output / picture.name for picture in pictures]
@@ -81,6 +82,15 @@ def plan(pictures: list[Path], output: Path) -> list[tuple[Path, Path]]:
             ErrorCode.INVALID_SETTING, "Two of the pictures have the same file name.", "Enhance them into two folders."
         )
     return list(zip(pictures, targets, strict=True))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LifelikeError(
+            ErrorCode.INVALID_FILE, f"The folder {folder} can't be made ({error.strerror}).", "Choose another -o."
+        ) from error
 
 
 def _hints(landmarks: Path | None, pictures: int) -> tuple[FaceHint, ...]:
@@ -103,35 +113,28 @@ def _enhance_one(
     bar: Progress,
 ) -> dict[str, Any]:
     """Enhance one picture; its entry for the report."""
-    from lifelike.imaging.files import read_picture, write_picture
+    from lifelike.imaging.files import check_writable, read_picture, write_picture
 
     task = bar.add_task(picture.name, total=1.0, stage="")
     try:
-        _check_target(picture, target, force)
+        # Before the work, so that nobody waits for what can't be kept.
+        check_writable(target, force)
         frame = read_picture(picture)
         if hints:
             frame = evolve(frame, faces=hints)
         result = work(frame, settings, _shown(bar, task))
-        target.parent.mkdir(parents=True, exist_ok=True)
         write_picture(target, result.pixels, result.encoding, force=force)
     except Exception as error:
         failed = explain(error)
         bar.update(task, stage="[red]failed")
-        bar.console.print(f"{picture}: {failed}", style="red", markup=False, soft_wrap=True)
+        told = str(failed) if str(picture) in failed.what else f"{picture}: {failed}"
+        bar.console.print(told, style="red", markup=False, soft_wrap=True)
         return failure(picture, failed)
     bar.update(task, completed=1.0, stage="done")
     for face in result.faces:
         for warning in face.warnings:
             bar.console.print(f"{picture}: {warning}", style="yellow", markup=False, soft_wrap=True)
     return success(picture, target, result)
-
-
-def _check_target(picture: Path, target: Path, force: bool) -> None:
-    """Say early, before minutes of work, that nothing will be written over."""
-    if target.exists() and not force:
-        raise LifelikeError(
-            ErrorCode.INVALID_FILE, f"{target} exists already.", "Add --force to write over it, or choose another -o."
-        )
 
 
 def _shown(bar: Progress, task: TaskID) -> Report:

@@ -89,6 +89,6 @@ def _take_down(
 
 
 def _end_on_signals(server: Server) -> None:
-    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+    for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda number, frame: server.end(signal.Signals(number).name))
