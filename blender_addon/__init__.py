@@ -9,7 +9,7 @@ import bpy
 
 from . import operators, panels, polling, preferences, properties
 from .backend import THE_BACKEND
-from .outcome import LAST_RUN
+from .outcome import LAST_RUN, forget_on_load
 
 CLASSES = (*properties.CLASSES, *operators.CLASSES, *panels.CLASSES, *preferences.CLASSES)
 
@@ -19,6 +19,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.lifelike = bpy.props.PointerProperty(type=properties.LifelikeSceneSettings)
+    bpy.app.handlers.load_post.append(forget_on_load)
     atexit.register(THE_BACKEND.stop)
 
 
@@ -27,6 +28,7 @@ def unregister() -> None:
     polling.stop_polling()
     THE_BACKEND.stop()
     atexit.unregister(THE_BACKEND.stop)
+    bpy.app.handlers.load_post.remove(forget_on_load)
     LAST_RUN.forget()
     del bpy.types.Scene.lifelike
     for cls in reversed(CLASSES):

@@ -48,7 +48,7 @@ def enhance(
     job = begin(context, request)
     timeouts = preferences.of(context)
     THE_BACKEND.wait(job, float(timeouts.timeout + timeouts.start_timeout), on_progress)
-    return finish(context, request, job)
+    return finish(request, job)
 
 
 def begin(context: bpy.types.Context, request: Request) -> Job:
@@ -87,7 +87,7 @@ def capture(context: bpy.types.Context, request: Request) -> Frame:
     return capture_viewport(context, through=request.viewpoint)
 
 
-def finish(context: bpy.types.Context, request: Request, job: Job) -> Outcome:
+def finish(request: Request, job: Job) -> Outcome:
     """Delivers the result of a job that is over.
 
     Raises:
@@ -98,22 +98,19 @@ def finish(context: bpy.types.Context, request: Request, job: Job) -> Outcome:
     if job.error is not None:
         raise job.error
     assert job.result is not None
-    return deliver(context, request, job.result)
+    return deliver(request, job.result)
 
 
-def deliver(context: bpy.types.Context, request: Request, result: Result) -> Outcome:
+def deliver(request: Request, result: Result) -> Outcome:
     """Puts a result where `request` says. The image always stays, so that no result is lost."""
-    warnings = []
     image = deliver_image(result, _image_name(request))
-    if "TEXTURE" in request.outputs:
-        target = bpy.data.objects.get(request.texture_object)
-        if target is None:
-            warnings.append(f"The object {request.texture_object} is gone; the result is in the image only.")
-        else:
-            deliver_texture(image, target)
-    if "COMPOSITOR" in request.outputs:
-        scene = bpy.data.scenes.get(request.scene, context.scene)
-        deliver_compositor(image, deliver_mask(result, image.name), scene)
+    warnings = []
+    for output, put in (("TEXTURE", _put_texture), ("COMPOSITOR", _put_compositor)):
+        if output in request.outputs:
+            try:
+                put(request, result, image)
+            except LifelikeError as error:
+                warnings.append(f"The result is in the image “{image.name}” only. {error}")
     faces = tuple(
         FaceOutcome(face.name, face.identity_similarity, face.landmark_drift, tuple(face.warnings))
         for face in result.faces
@@ -121,5 +118,28 @@ def deliver(context: bpy.types.Context, request: Request, result: Result) -> Out
     return Outcome(image.name, faces, dict(result.timings), result.provenance.bundle, tuple(warnings), result)
 
 
+def _put_texture(request: Request, result: Result, image: bpy.types.Image) -> None:
+    target = bpy.data.objects.get(request.texture_object)
+    if target is None:
+        raise _gone("object", request.texture_object)
+    deliver_texture(image, target)
+
+
+def _put_compositor(request: Request, result: Result, image: bpy.types.Image) -> None:
+    scene = bpy.data.scenes.get(request.scene)
+    if scene is None:
+        raise _gone("scene", request.scene)
+    deliver_compositor(image, deliver_mask(result, image.name), scene)
+
+
+def _gone(kind: str, name: str) -> LifelikeError:
+    return LifelikeError(
+        ErrorCode.INVALID_SETTING, f"The {kind} “{name}” was removed meanwhile.", "Choose another one and run again."
+    )
+
+
 def _image_name(request: Request) -> str:
-    return f"Lifelike {request.image if request.source == 'IMAGE' else request.scene}"
+    """One image for each thing that is worked on: a run updates its own result and no other."""
+    if request.source == "IMAGE":
+        return f"Lifelike {request.image}"
+    return f"Lifelike {request.scene}" if request.source == "RENDER" else f"Lifelike {request.scene} Viewport"

@@ -7,6 +7,7 @@ another, and the main thread reads the news when its timer fires. Only `Client.c
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -123,8 +124,9 @@ class Worker(threading.Thread):
         """Ends a picture, whether it is queued here, or being worked on."""
         job.cancelled.set()
         client = self._client
-        if client is not None and self._submitted == job.name and client.error is None:
-            client.cancel(job.name)
+        if client is not None and self._submitted == job.name:
+            with contextlib.suppress(LifelikeError):  # a lost connection ends the picture as well
+                client.cancel(job.name)
 
     def ask(self) -> None:
         """Queues a question for the backend's status; the answer is a `Ready`."""

@@ -61,3 +61,9 @@ class LastRun:
 
 LAST_RUN = LastRun()
 """The one of this Blender."""
+
+
+@bpy.app.handlers.persistent
+def forget_on_load(*_: object) -> None:
+    """Handler: another file is open now, and its panels should not tell of the one before."""
+    LAST_RUN.forget()

@@ -45,6 +45,13 @@ def _is_mesh(_self: object, candidate: bpy.types.Object) -> bool:
     return candidate.type == "MESH"
 
 
+def is_source(image: bpy.types.Image, settings: bpy.types.PropertyGroup) -> bool:
+    """Whether `scene.lifelike` names this image, or the render that it is, as its source."""
+    if image.type == "RENDER_RESULT":
+        return settings.source == "RENDER"
+    return settings.source == "IMAGE" and settings.image == image
+
+
 class LifelikeSceneSettings(bpy.types.PropertyGroup):
     """`scene.lifelike`: the defaults of `bpy.ops.lifelike.make_realistic`."""
 

@@ -10,6 +10,14 @@ import bpy
 
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
+from .properties import COLOURS, METHODS, OUTPUTS, SOURCES, VIEWPOINTS
+
+_CHOICES = {
+    name: tuple(item[0] for item in items)
+    for name, items in (("source", SOURCES), ("viewpoint", VIEWPOINTS), ("colours", COLOURS), ("method", METHODS))
+}
+_OUTPUTS = tuple(item[0] for item in OUTPUTS)
+
 
 @dataclass(frozen=True)
 class Request:
@@ -45,11 +53,17 @@ class Request:
         unknown = set(overrides) - {known.name for known in fields(cls)}
         if unknown:
             raise _invalid(f"There is no setting called {', '.join(sorted(unknown))}.", "Use the fields of Request.")
-        overrides = {name: frozenset(value) if name == "outputs" else value for name, value in overrides.items()}
-        return replace(request, **overrides)
+        return replace(request, **{name: _plain(name, value) for name, value in overrides.items()})
 
     def check(self) -> None:
         """Raises LifelikeError (INVALID_SETTING) for what cannot work, before anything is captured."""
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise _invalid(f"{name} cannot be “{getattr(self, name)}”.", f"Choose one of {', '.join(known)}.")
+        if not self.outputs <= set(_OUTPUTS):
+            raise _invalid("An output is not known.", f"Choose among {', '.join(_OUTPUTS)}.")
+        if not 0.0 <= self.strength <= 1.0:
+            raise _invalid(f"The strength cannot be {self.strength}.", "Choose a value from 0 to 1.")
         if not self.outputs:
             raise _invalid("No output is chosen.", "Choose at least one of image, texture and compositor.")
         if self.source == "IMAGE" and self.image not in bpy.data.images:
@@ -57,9 +71,14 @@ class Request:
         if "TEXTURE" in self.outputs:
             target = bpy.data.objects.get(self.texture_object)
             if target is None or target.type != "MESH":
-                raise _invalid(
-                    "No mesh object is chosen for the texture.", "Choose the object that receives it."
-                )
+                raise _invalid("No mesh object is chosen for the texture.", "Choose the object that receives it.")
+
+
+def _plain(name: str, value: Any) -> Any:
+    """An override as the fields hold it: a data block by its name, outputs as a frozen set."""
+    if name == "outputs":
+        return frozenset(value)
+    return value.name if isinstance(value, bpy.types.ID) else value
 
 
 def _invalid(what: str, remedy: str) -> LifelikeError:

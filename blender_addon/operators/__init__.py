@@ -10,6 +10,7 @@ from . import (
     start_backend,
     stop_backend,
     test_connection,
+    use_shown_image,
 )
 
 CLASSES = (
@@ -21,4 +22,5 @@ CLASSES = (
     *test_connection.CLASSES,
     *open_log.CLASSES,
     *open_preferences.CLASSES,
+    *use_shown_image.CLASSES,
 )

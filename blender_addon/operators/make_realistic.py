@@ -48,7 +48,7 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
         return not THE_BACKEND.busy
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if bpy.app.background:  # no event would ever reach a modal operator
+        if bpy.app.background or context.window is None:  # no event would ever reach a modal operator
             return self.execute(context)
         try:
             self._request = api.Request.from_scene(context.scene, **self._overrides())
@@ -73,7 +73,7 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
             return {"PASS_THROUGH"}
         self._remove_timer(context)
         try:
-            outcome = api.finish(context, self._request, job)
+            outcome = api.finish(self._request, job)
         except LifelikeError as error:
             return self._failed(error)
         show_in_open_editors(context, outcome.image, replacing=self._request.image)
@@ -81,11 +81,16 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
         return self._succeeded(outcome)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
+        manager = context.window_manager
+        manager.progress_begin(0, 100)
         try:
-            outcome = api.enhance(context, **self._overrides())
+            outcome = api.enhance(
+                context, on_progress=lambda job: manager.progress_update(100 * job.fraction), **self._overrides()
+            )
         except LifelikeError as error:
             return self._failed(error)
         finally:
+            manager.progress_end()
             keep_polling()
         return self._succeeded(outcome)
 

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import bpy
 
 from .make_realistic import draw_make_realistic

@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..backend import THE_BACKEND
-from ..properties import BUILT_IN
+from ..properties import BUILT_IN, is_source
 from .backend_state import draw_backend_state, draw_progress
 from .last_result import draw_last_result
 from .wrapped_text import draw_text
@@ -30,7 +30,7 @@ def draw_make_realistic(layout: bpy.types.UILayout, context: bpy.types.Context) 
     column.use_property_split = True
     column.use_property_decorate = False
     column.active = not THE_BACKEND.busy
-    _draw_source(column, settings)
+    _draw_source(column, context, settings)
     _draw_outputs(column, settings)
     column.prop(settings, "strength", slider=True)
     _draw_advanced(layout, context, settings)
@@ -39,8 +39,11 @@ def draw_make_realistic(layout: bpy.types.UILayout, context: bpy.types.Context) 
     draw_backend_state(layout, context)
 
 
-def _draw_source(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+def _draw_source(layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup) -> None:
     layout.prop(settings, "source")
+    shown = getattr(context.space_data, "image", None)
+    if shown is not None and not is_source(shown, settings):
+        layout.operator("lifelike.use_shown_image", icon="EYEDROPPER")
     if settings.source == "VIEWPORT":
         layout.prop(settings, "viewpoint")
     elif settings.source == "IMAGE":
@@ -54,9 +57,7 @@ def _draw_outputs(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup)
         layout.prop(settings, "texture_object")
 
 
-def _draw_advanced(
-    layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup
-) -> None:
+def _draw_advanced(layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup) -> None:
     header, body = layout.panel("lifelike_advanced", default_closed=True)
     header.label(text="Advanced")
     if body is not None:

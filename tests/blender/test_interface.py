@@ -62,7 +62,7 @@ def test_result_is_delivered_and_shown(played: dict[str, Any]) -> None:
     assert played["failure"] == ""
     assert played["faces"] == ["Face"]
     assert played["size"] == [512, 512]
-    assert played["shown"] == played["image"] == "Lifelike Scene"
+    assert played["shown"] == played["image"] == "Lifelike Scene Viewport"
 
 
 def test_result_can_be_undone_and_redone(played: dict[str, Any]) -> None:

@@ -106,7 +106,7 @@ def _first_picture(screen: Screen) -> Steps:
 
 
 def _undo(screen: Screen) -> Steps:
-    name = f"Lifelike {bpy.context.scene.name}"
+    name = "Lifelike Scene Viewport"
     with bpy.context.temp_override(window=screen.window, area=screen.viewport):
         bpy.ops.ed.undo()
     yield 0.5
@@ -172,7 +172,7 @@ def _death(screen: Screen) -> Steps:
 
 def _other_panels(screen: Screen) -> Steps:
     screen.viewport.type = "IMAGE_EDITOR"
-    screen.viewport.spaces.active.image = bpy.data.images["Lifelike Scene"]
+    screen.viewport.spaces.active.image = bpy.data.images["Lifelike Scene Viewport"]
     yield from screen.open_sidebar(screen.viewport)
     screen.shoot("panel_image_editor", screen.viewport)
     screen.viewport.type = "PROPERTIES"

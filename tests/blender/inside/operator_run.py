@@ -85,7 +85,7 @@ rendered("render_compositor")
 bpy.context.scene.name = "Seen"
 frame = api.capture(bpy.context, api.Request.from_scene(bpy.context.scene, source="VIEWPORT"))
 bpy.ops.lifelike.make_realistic(source="VIEWPORT")
-viewport_image = bpy.data.images["Lifelike Seen"]
+viewport_image = bpy.data.images["Lifelike Seen Viewport"]
 addon.tell(
     viewport_size=list(viewport_image.size),
     viewport_input=frame.pixels[::16, ::16].tolist(),
