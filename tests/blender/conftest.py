@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from extension import build_extension
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(__file__).resolve().parent / "scripts"
@@ -73,6 +74,12 @@ class Blender:
             output = (done.stdout + done.stderr)[-4000:]
             return f"{script} in Blender {self.version} ended with {done.returncode} before its report:\n{output}"
         return json.loads(target.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The extension's zip, built once for all tests."""
+    return build_extension(tmp_path_factory.mktemp("extension"))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from extension import REPOSITORY, VERSIONS, bpy_python, build_extension
+from extension import REPOSITORY, VERSIONS, bpy_python
 
 PLATFORMS = {
     "Linux": ("manylinux", "x86_64"),
@@ -16,11 +16,6 @@ PLATFORMS = {
     "macOS on Apple silicon": ("macosx", "arm64"),
     "macOS on Intel": ("macosx", "x86_64"),
 }
-
-
-@pytest.fixture(scope="module")
-def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_extension(tmp_path_factory.mktemp("extension"))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from display import virtual_display, windowed_blender
-from extension import RUN_SECONDS, build_extension, install, told
+from extension import RUN_SECONDS, install, told
 
 from running_backend import gone_within
 
@@ -29,10 +29,9 @@ SHOTS = (
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def played(extension: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What `inside/interface.py` told, its exit status, and the folder of its screenshots."""
     blender = windowed_blender()
-    extension = build_extension(tmp_path_factory.mktemp("extension"))
     installed = install(blender, extension, tmp_path_factory.mktemp("windowed"), is_python=False)
     shots = tmp_path_factory.mktemp("shots")
     with virtual_display() as display:

@@ -8,15 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from extension import VERSIONS, bpy_python, build_extension, install, told
+from extension import VERSIONS, bpy_python, install, told
 from PIL import Image
 
 pytestmark = pytest.mark.timeout(1200)
-
-
-@pytest.fixture(scope="module")
-def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_extension(tmp_path_factory.mktemp("extension"))
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from extension import VERSIONS, InstalledBlender, bpy_python, build_extension, install, told
+from extension import VERSIONS, InstalledBlender, bpy_python, install, told
 
 from running_backend import gone_within
 
@@ -19,11 +19,6 @@ pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="stops and kills processes with POSIX signals"),
     pytest.mark.timeout(900),
 ]
-
-
-@pytest.fixture(scope="module")
-def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_extension(tmp_path_factory.mktemp("extension"))
 
 
 @pytest.fixture(scope="module")
