@@ -48,7 +48,7 @@ def features(person: Person) -> Features:
         eye=(3.15 + 0.22 * person.eye_spacing, -6.62 + 0.3 * person.eye_depth, 0.0),
         lid=EYE_RADIUS + 0.13,
         fissure=1.56 + 0.13 * person.eye_size,
-        opening=0.57 + 0.11 * person.eye_size - 0.06 * person.age,
+        opening=0.61 + 0.11 * person.eye_size - 0.06 * person.age,
         tilt=0.12 + 0.16 * person.eye_tilt - 0.08 * person.age,
         mouth_z=nose_base - 2.25 * long - 0.12 * person.age,
         mouth_half=2.45 + 0.32 * person.mouth_width + 0.15 * (man - 0.5),
@@ -57,7 +57,7 @@ def features(person: Person) -> Features:
         nose_base_z=nose_base,
         nose_half=1.62 + 0.3 * person.nose_width + 0.16 * (man - 0.5),
         chin_z=(-10.05 - 0.55 * person.chin_length - 0.35 * (man - 0.5)) * long,
-        brow_z=1.95 + 0.25 * person.brow_height - 0.35 * (man - 0.5),
+        brow_z=1.68 + 0.25 * person.brow_height - 0.35 * (man - 0.5),
         width=width,
         lips_y=-9.15,
     )
@@ -88,21 +88,21 @@ def _skull(person: Person, place: Features, p: Array) -> Array:
 
 def _jaw(person: Person, place: Features, p: Array, body: Array) -> Array:
     w, man = place.width, person.masculinity
-    gonion = (4.55 + 0.45 * person.jaw_width + 0.5 * (man - 0.5)) * w
+    gonion = (4.55 + 0.45 * person.jaw_width + 0.95 * (man - 0.5)) * w
     chin_y = -7.75 - 0.45 * person.chin_depth - 0.25 * (man - 0.5)
     fat = 0.22 * person.fullness
     jaw_z = place.chin_z * 0.64
-    body = join(body, limb(p, (gonion, -0.6, jaw_z), (0.9, chin_y + 0.3, place.chin_z + 0.3), 1.4 + fat, 1.1 + fat), 2.2)
+    body = join(body, limb(p, (gonion, -0.6, jaw_z), (0.9, chin_y + 0.3, place.chin_z + 0.3), 1.05 + 0.45 * man + fat, 0.9 + 0.25 * man + fat), 2.2)
     body = join(body, limb(p, (gonion, -0.6, jaw_z), (5.5 * w, 0.0, -1.0), 1.3 + fat, 1.2), 2.4)
     body = join(body, ellipsoid(p, (4.0 * w, -2.6, -4.6), (2.35 + fat, 3.6, 3.4)), 2.0)
     chin = ellipsoid(p, (0, chin_y - 0.12, place.chin_z), (1.35 + 0.45 * man, 1.2, 1.1))
     body = join(body, chin, 1.1)
     body = join(body, ellipsoid(p, (0, -4.9, place.mouth_z + 0.3), (3.7, 4.25, 2.7)), 1.5)
-    body = join(body, ellipsoid(p, (0, -4.4, place.chin_z * 0.8), (3.6 + fat, 3.7, 2.5)), 2.2)
+    body = join(body, ellipsoid(p, (0, -4.4, place.chin_z * 0.8), (3.35 + 0.4 * man + fat, 3.7, 2.5)), 2.2)
     bone = 0.25 * person.cheekbones
     body = join(body, ellipsoid(p, (4.45 * w + bone * 0.6, -5.1 - bone, -2.3), (1.8, 1.9, 1.25)), 2.4)
     cheek = 0.35 * person.fullness - 0.35 * person.age * (1 - 0.5 * person.fullness)
-    return join(body, ellipsoid(p, (3.3, -6.45, -4.4), (2.3 + cheek, 1.9 + cheek, 2.5)), 1.6)
+    return join(body, ellipsoid(p, (3.2, -6.45, -4.3), (2.25 + cheek, 1.9 + cheek, 2.4)), 1.6)
 
 
 def _trunk(person: Person, p: Array) -> Array:
@@ -111,7 +111,7 @@ def _trunk(person: Person, p: Array) -> Array:
     body = limb(p, (0, 1.6, -5.0), (0, 3.4, -21.0), neck, neck + 0.4)
     body = join(body, limb(p, (5.0, 2.6, -7.5), (1.5, -2.0, -20.0), 0.8, 0.9), 2.2)
     if man > 0.5:
-        body = join(body, ellipsoid(p, (0, -3.2, -15.2), (0.8, 0.9 + 0.5 * man, 1.1)), 1.2)
+        body = join(body, ellipsoid(p, (0, -2.7, -14.6), (1.0, 0.9 + 0.3 * man, 1.4)), 1.8)
     slope = 2.6 + 0.7 * man
     reach = 14.5 + 3.0 * man
     body = join(body, limb(p, (2.0, 4.8, -13.5), (reach, 3.8, -22.0), slope, 3.0), 3.5)
@@ -153,9 +153,8 @@ def _folds(person: Person, place: Features, p: Array, body: Array) -> Array:
     body = carve(body, groove, 0.35)
     dip = limb(p, (0.0, -9.75, place.mouth_z - 1.45), (1.1, -9.35, place.mouth_z - 1.25), 0.45, 0.3)
     body = carve(body, dip, 0.9)
-    if person.age > 0.3:
-        depth = 0.1 + 0.22 * (person.age - 0.3)
-        start = (place.nose_half + 0.35, -8.75, place.nose_base_z + 0.5)
-        end = (place.mouth_half + 0.75, -7.75, place.mouth_z + 0.2)
-        body = carve(body, limb(p, start, end, depth, depth), 0.5)
+    depth = 0.10 + 0.22 * person.age
+    start = (place.nose_half + 0.25, -8.9, place.nose_base_z + 0.6)
+    end = (place.mouth_half + 0.55, -8.15, place.mouth_z + 0.6)
+    body = carve(body, limb(p, start, end, depth, depth * 0.3), 0.9)
     return body

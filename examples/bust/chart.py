@@ -3,7 +3,7 @@
 
 A chart point is (azimuth, row) in degrees. Azimuth 0 is straight ahead (-Y), positive towards the subject's left
 (+X). A row of 90 is the crown, rows down to -50 are the elevation of a ray from the middle of the head; below that
-the ray's origin slides down the neck into the chest (table `COURSE`). The net is the same for every person, so
+the ray's origin slides down the neck into the chest (`COURSE`). The net is the same for every person, so
 all of them share one topology; only the rings' curves differ.
 """
 
@@ -15,17 +15,16 @@ import numpy as np
 
 from .distance import Array
 
-# row, origin y, origin z, elevation of the ray in front, at the side, behind
+# Row; origin's y and z; then how far from the axis and how high (cm) the ray passes in front, at the side, behind.
 COURSE = np.array(
     [
-        (90.0, 0.5, 0.0, 90.0, 90.0, 90.0),
-        (-50.0, 0.5, 0.0, -50.0, -50.0, -50.0),
-        (-60.0, 0.5, 0.0, -73.0, -55.0, -50.0),
-        (-64.0, 1.0, -6.0, -61.0, -46.0, -44.0),
-        (-72.0, 1.5, -14.0, -36.0, -10.0, -17.0),
-        (-78.0, 2.0, -22.0, 4.0, 28.0, 26.0),
-        (-82.0, 2.0, -24.0, 4.0, 20.0, 16.0),
-        (-100.0, 2.0, -24.0, -58.0, -48.0, -58.0),
+        (-50.0, 0.5, 0.0, 9.5, -11.32, 6.5, -7.75, 7.3, -8.70),
+        (-60.0, 0.5, -3.0, 3.9, -13.2, 6.0, -9.5, 7.2, -10.3),
+        (-66.0, 1.0, -8.0, 4.4, -15.5, 6.0, -11.2, 7.0, -11.6),
+        (-72.0, 1.8, -13.0, 5.0, -18.0, 6.5, -12.8, 6.6, -13.0),
+        (-78.0, 2.5, -18.0, 5.5, -20.5, 8.5, -14.6, 6.6, -15.2),
+        (-84.0, 2.5, -21.0, 7.5, -23.0, 13.0, -17.5, 7.5, -20.0),
+        (-100.0, 2.5, -22.5, 11.5, -40.0, 18.0, -40.0, 10.5, -40.0),
     ]
 )
 CENTRE = np.array((0.0, 0.5, 0.0))
@@ -65,14 +64,15 @@ class Chart:
 
 def ray(points: Array) -> tuple[Array, Array]:
     """Origins and unit directions (N, 3) of the rays of chart points (N, 2)."""
-    azimuth = np.radians(points[:, 0])
-    row = -points[:, 1]
-    table = COURSE.T
-    place = [np.interp(row, -table[0], column) for column in table[1:]]
+    azimuth, row = np.radians(points[:, 0]), points[:, 1]
+    origin_y, origin_z, *passing = (np.interp(-row, -COURSE[:, 0], column) for column in COURSE.T[1:])
+    front, side, back = (
+        np.where(row > -50.0, np.radians(row), np.arctan2(height - origin_z, reach))
+        for reach, height in zip(passing[0::2], passing[1::2], strict=True)
+    )
     forward = np.cos(azimuth)
-    end = np.where(forward > 0.0, place[2], place[4])
-    elevation = np.radians(place[3] + (end - place[3]) * forward**2)
-    origin = np.stack((np.zeros_like(row), place[0], place[1]), axis=1)
+    elevation = side + (np.where(forward > 0.0, front, back) - side) * forward**2
+    origin = np.stack((np.zeros_like(row), origin_y, origin_z), axis=1)
     level = np.cos(elevation)
     direction = np.stack((np.sin(azimuth) * level, -np.cos(azimuth) * level, np.sin(elevation)), axis=1)
     return origin, direction

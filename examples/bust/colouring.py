@@ -68,7 +68,7 @@ def _beard(skin: Skin) -> Array:
 def _colour_lips(colours: Array, person: Person, skin: Skin, light: float) -> None:
     base = np.array(person.skin_colour)
     woman = 1.0 - person.masculinity
-    red = base * (0.98, 0.58 + 0.1 * (1 - light), 0.60) + np.array((0.06, 0.008, 0.014)) * (0.3 + 0.7 * woman) * light
+    red = base * (0.94, 0.60 + 0.15 * (1 - light), 0.68) + np.array((0.03, 0.0, 0.008)) * woman * light
     red = base + (red - base) * (0.72 + 0.28 * woman)
     ring = skin.rings["mouth"]
     for step in range(LIP_STEPS + 1):

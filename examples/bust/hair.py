@@ -37,7 +37,7 @@ def build_hair(person: Person) -> list[Part]:
     if style == "bald":
         return []
     azimuth = np.linspace(-180.0, 180.0, ACROSS, endpoint=False)
-    length = {"bob": -11.5, "long": -26.0}.get(style, -9.5)
+    length = {"bob": -11.5, "long": -16.5}.get(style, -9.5)
     rows = np.concatenate((np.linspace(89.5, 1.0, 76), np.linspace(0.0, length, 30 if style not in ("bob", "long") else 56)))
     above = np.arange(len(rows)) < 76
     a, r = np.meshgrid(azimuth, rows)
@@ -62,10 +62,13 @@ def build_hair(person: Person) -> list[Part]:
         reach = reach + _curls(scalp.reshape(*a.shape, 3) * (1.0, 1.0, 1.0)) * cover
     vertices = origin + direction * reach.reshape(-1, 1)
     vertices = vertices.reshape(len(rows), ACROSS, 3)
+    buried = ((reach < radius - 0.2) & (inside < -2.0)).reshape(-1)
     vertices[0] = vertices[0].mean(axis=0)
     tone = np.clip(1.0 + 0.30 * strand, 0.5, 1.6).reshape(-1, 1) * (0.72 + 0.28 * np.clip(groove, -1, 1).reshape(-1, 1) * (depth > 0))
     colours = np.array(person.hair_colour) * tone
-    parts = [Part(vertices.reshape(-1, 3), sheet_faces(len(rows), ACROSS, wrap=True), colours)]
+    # What lies under the skin is left out: an opening mouth would bring it to light.
+    faces = [face for face in sheet_faces(len(rows), ACROSS, wrap=True) if not buried[list(face)].all()]
+    parts = [Part(vertices.reshape(-1, 3), faces, colours)]
     if style == "bun":
         parts.append(_bun(person))
     return parts

@@ -65,7 +65,7 @@ def brow_curve(skin: Skin, along: Array) -> Array:
     """Places (N, 2: x, z) on the subject's left brow, `along` from 0 (nose) to 1 (temple)."""
     along = np.asarray(along)
     x = 1.25 + 3.55 * along
-    z = skin.place.brow_z + 0.28 + 0.62 * np.sin(np.pi * np.clip(along * 0.86, 0.0, 1.0)) - 0.62 * along**3
+    z = skin.place.brow_z + 0.28 + 0.5 * np.sin(np.pi * np.clip(along * 0.86, 0.0, 1.0)) - 0.62 * along**3
     return np.stack((x, z), axis=-1)
 
 

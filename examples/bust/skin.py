@@ -13,8 +13,9 @@ from .distance import Array
 from .person import Person
 
 
-# Rows (negated, rising) and how far out (cm) their rays may start.
-START_REACH = ((-90.0, 50.0, 60.0, 64.0, 74.0, 78.0, 82.0, 100.0), (17.0, 17.0, 16.0, 10.0, 11.0, 17.0, 34.0, 48.0))
+# Rows (negated, rising) and how far out (cm) the search along their rays starts: on the head from outside, below the
+# jaw from inside, where a ray from outside would meet the shoulders first.
+START_REACH = ((-90.0, 50.0, 54.0, 100.0), (17.0, 17.0, 2.0, 2.0))
 
 
 @dataclass
@@ -35,18 +36,17 @@ class Skin:
 def on_surface(person: Person, chart_points: Array, offset: float = 0.0) -> Array:
     """Where the rays of chart points (N, 2) leave the body grown by `offset` (cm): (N, 3)."""
     origin, direction = ray(chart_points)
-    # Start close outside the body: a longer ray from the neck would meet the shoulders first.
     return cast(person, origin, direction, np.interp(-chart_points[:, 1], *START_REACH), offset)
 
 
 def cast(person: Person, origin: Array, direction: Array, start: Array, offset: float = 0.0) -> Array:
-    """First points (N, 3) on the body (grown by `offset`) seen from `start` (N,) cm out, looking back to `origin`."""
+    """Points (N, 3) where rays cross the body grown by `offset`, searched inwards or outwards from `start` (N,) cm."""
     origin, direction = origin.astype(np.float32), direction.astype(np.float32)
     reach = start.astype(np.float32)
     active = np.arange(len(reach))
     for _ in range(40):
         distance = head_distance(person, origin[active] + direction[active] * reach[active, None]) - offset
-        reach[active] = np.maximum(reach[active] - distance * np.where(distance > 0.0, 0.85, 0.5), 0.1)
+        reach[active] = np.maximum(reach[active] - distance * np.where(distance > 0.0, 0.85, 0.7), 0.1)
         active = active[np.abs(distance) > 0.004]
         if not len(active):
             break

@@ -16,7 +16,7 @@ def build_teeth(skin: Skin) -> list[Part]:
     """Upper and lower row."""
     edge = skin.rings["mouth"][0]
     upper, lower = int(edge[len(edge) // 4]), int(edge[3 * len(edge) // 4])
-    return [_row(skin, 0.85, -0.02, 0.62, upper), _row(skin, -0.95, -0.10, 0.80, lower)]
+    return [_row(skin, 0.8, -0.32, 0.45, upper), _row(skin, -0.95, -0.22, 0.62, lower)]
 
 
 def _row(skin: Skin, gum: float, tip: float, back: float, anchor: int) -> Part:
