@@ -8,8 +8,12 @@ import time
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
-from lifelike.bundles import Bundle, load_bundle
+from attrs import frozen
+
+from lifelike.bundles import Bundle, find_bundle, load_bundle
+from lifelike.bundles.file import weights_file
 from lifelike.devices import choose_device, give_memory_back
 from lifelike.failures import is_out_of_memory, out_of_memory
 from lifelike.pipeline import Pipeline
@@ -34,6 +38,17 @@ def versions() -> dict[str, str]:
     return found
 
 
+@frozen
+class LoadedBundle:
+    """A bundle in memory, and the state of its file when it was read (`modified`: nanoseconds)."""
+
+    name: str
+    path: Path
+    modified: int
+    bundle: Bundle
+    pipeline: Pipeline
+
+
 class Worker:
     """Keeps one bundle loaded and works on one frame at a time. Not thread-safe: it lives on one thread.
 
@@ -47,13 +62,13 @@ class Worker:
     def __init__(self, device: str = "auto") -> None:
         self.device = choose_device(device)
         # One bundle at a time: two would not share a small GPU with Cycles.
-        self._loaded: tuple[str, Bundle, Pipeline] | None = None
+        self._loaded: LoadedBundle | None = None
 
     @property
     def loaded_bundles(self) -> tuple[str, ...]:
         """Names of the bundles in memory."""
         loaded = self._loaded
-        return (loaded[0],) if loaded else ()
+        return (loaded.name,) if loaded else ()
 
     def work(self, job: str, frame: Frame, settings: Settings, report: Report) -> Result:
         """Run the pipeline on `frame`.
@@ -85,17 +100,29 @@ class Worker:
         return Result(job, outcome.pixels, frame.encoding, outcome.faces, timings, provenance)
 
     def _pipeline(self, name: str, report: Report) -> tuple[Bundle, Pipeline]:
-        if self._loaded is None or self._loaded[0] != name:
+        path = find_bundle(name)
+        modified = _modified(path)
+        loaded = self._loaded
+        # A bundle that was trained or imported again under the same name is loaded again.
+        if loaded is None or (loaded.name, loaded.path, loaded.modified) != (name, path, modified):
             report(Stage.LOADING, 0.0)
             self.unload()
             log.info("loading bundle %s on %s", name, self.device)
             bundle = load_bundle(name, self.device)
-            self._loaded = (name, bundle, Pipeline(bundle))
-        return self._loaded[1], self._loaded[2]
+            self._loaded = loaded = LoadedBundle(name, path, modified, bundle, Pipeline(bundle))
+        return loaded.bundle, loaded.pipeline
 
     def unload(self) -> None:
         """Drop the loaded bundle and give its memory back."""
         if self._loaded is not None:
-            log.info("unloading bundle %s", self._loaded[0])
+            log.info("unloading bundle %s", self._loaded.name)
         self._loaded = None
         give_memory_back()
+
+
+def _modified(path: Path) -> int:
+    """When the weights of a bundle were last written, nanoseconds; 0 where there are none, which loading explains."""
+    try:
+        return weights_file(path).stat().st_mtime_ns
+    except OSError:
+        return 0

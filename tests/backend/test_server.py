@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lifelike.bundles import load_bundle
 from lifelike_protocol.client import Client
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Frame, Progress, Result, Settings, Stage
@@ -117,6 +119,20 @@ def test_idle_backend_gives_its_bundle_back_and_loads_it_again(
         wait_for(lambda: client.status().loaded_bundles == (), "the bundle was not unloaded")
         assert client.enhance(portrait()).faces
         assert client.status().loaded_bundles == ("builtin",)
+
+
+def test_bundle_that_was_replaced_is_loaded_again(
+    backend: RunningBackend, portrait: Portrait, tmp_path: Path
+) -> None:
+    settings = Settings(bundle=str(tmp_path / "mine.safetensors"))
+    bundle = load_bundle("builtin", "cpu")
+    bundle.save(Path(settings.bundle))
+    with backend.connect() as client:
+        first = client.enhance(portrait(), settings).provenance
+        next(bundle.photo.synthesis.parameters()).add_(0.5)
+        bundle.save(Path(settings.bundle))
+        second = client.enhance(portrait(), settings).provenance
+    assert first.bundle_sha256 != second.bundle_sha256
 
 
 def test_jobs_of_a_client_that_left_are_dropped(backend: RunningBackend, portrait: Portrait) -> None:
