@@ -7,7 +7,7 @@ not how a photograph of a person would fare.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -155,12 +155,8 @@ def measure_drift(pairs: Pairs, outputs: NDArray[np.uint8], locate: Locate) -> l
 
     before, after, truth = ([first_face(p) for p in group] for group in (pairs.render, outputs, pairs.photo))
 
-    def drift(moved: list[NDArray[np.float32] | None]) -> NDArray[np.float64]:
-        pairs_found = [(b, m) for b, m in zip(before, moved, strict=True) if b is not None and m is not None]
-        return np.array([landmark_errors(m, b).mean() for b, m in pairs_found])
-
-    drifts, floor = drift(after), drift(truth)
-    known = [landmark_errors(b, t).mean() for b, t in zip(before, pairs.landmarks, strict=True) if b is not None]
+    drifts, floor = drift_between(before, after), drift_between(before, truth)
+    known = drift_between(list(pairs.landmarks), before)
     located = sum(points is not None for points in after) / len(pairs)
     rows = [
         (
@@ -170,10 +166,18 @@ def measure_drift(pairs: Pairs, outputs: NDArray[np.uint8], locate: Locate) -> l
             "% of inter-ocular distance, output to input, median of pictures",
         ),
         ("truth", _median(floor), len(floor), "the same for the truth: what the locator itself wavers between looks"),
-        ("input_error", _median(np.array(known)), len(known), "the locator's error on the inputs, same unit"),
+        ("input_error", _median(known), len(known), "the locator's error on the inputs, same unit"),
         ("located", located, len(pairs), "share of outputs in which a face was located"),
     ]
     return [Measured(f"drift.{key}", value, count, meaning) for key, value, count, meaning in rows]
+
+
+def drift_between(
+    still: Sequence[NDArray[np.float32] | None], moved: Sequence[NDArray[np.float32] | None]
+) -> NDArray[np.float64]:
+    """Mean landmark error of each picture in which both were found, in percent of the inter-ocular distance."""
+    both = [(a, b) for a, b in zip(still, moved, strict=True) if a is not None and b is not None]
+    return np.array([landmark_errors(b, a).mean() for a, b in both], np.float64)
 
 
 def _median(values: NDArray[np.float64]) -> float:

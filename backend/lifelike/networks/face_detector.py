@@ -51,12 +51,10 @@ class FaceDetector(nn.Module):
             self.down.append(nn.Sequential(convolution(below, width, stride=2), *stages(width, [width], [count])))
         self.across = nn.ModuleList([nn.Conv2d(width, top, 1) for width in widths])
         self.smooth = convolution(top, top)
-        self.head = nn.Sequential(convolution(top, top), nn.Conv2d(top, 6, 1))
-        with torch.no_grad():
-            final = self.head[-1]
-            final.bias.zero_()
-            final.bias[0] = -4.0  # faces are rare: the heatmap starts near zero
-            final.bias[3] = 2.5
+        final = nn.Conv2d(top, 6, 1)
+        self.head = nn.Sequential(convolution(top, top), final)
+        # Faces are rare, so the heatmap starts near zero; the fourth value is a radius of about e^2.5 pixels.
+        final.bias = nn.Parameter(torch.tensor([-4.0, 0.0, 0.0, 2.5, 0.0, 0.0]))
 
     def forward(self, pictures: Tensor) -> FaceMap:
         x = self.stem(pictures)

@@ -66,7 +66,8 @@ class FaceLocator(nn.Module):
         for _ in range(2):
             landmarks, logits = self._regress(pyramid, centre, scale)
             centre, scale = self.fit(landmarks)
-        confidence = logits.sigmoid()
+        # Both looks must agree: the detector alone takes a bald patch for a face, the regressor half of one.
+        confidence = (logits.sigmoid() * found.score).sqrt()
         kept = distinct(Detections(centre, scale, confidence), self.settings["least_confidence"])
         return [(landmarks[i].cpu().numpy(), float(confidence[i])) for i in kept]
 

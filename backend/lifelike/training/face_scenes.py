@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 from numpy.typing import NDArray
+from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
@@ -84,15 +85,17 @@ def halvings(pictures: Tensor) -> list[Tensor]:
 
 
 def head_outlines(renders: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What stands before the flat backdrop of render-look pictures: (N, R, R, 3) → (N, R, R), 0 or 255."""
+    """What stands before the flat backdrop of render-look pictures: (N, R, R, 3) → (N, R, R), 0…255."""
     size = renders.shape[1]
-    rim = max(2, size // 16)
     outlines = np.empty(renders.shape[:3], np.uint8)
-    for index, picture in enumerate(renders.astype(np.int16)):
-        corners = np.concatenate([picture[:rim, :rim].reshape(-1, 3), picture[:rim, -rim:].reshape(-1, 3)])
-        differs = np.abs(picture - np.median(corners, 0)).max(2) > 9
-        solid = ndimage.binary_fill_holes(ndimage.binary_closing(differs, iterations=2))
-        outlines[index] = ndimage.binary_opening(solid, iterations=2) * 255
+    for index, picture in enumerate(renders):
+        # Found on a small copy: ten times as fast, and its softer edge is wanted.
+        small = np.asarray(Image.fromarray(picture).resize((96, 96), Image.Resampling.BOX), np.int16)
+        corners = np.concatenate([small[:6, :6].reshape(-1, 3), small[:6, -6:].reshape(-1, 3)])
+        differs = np.abs(small - np.median(corners, 0)).max(2) > 9
+        solid = ndimage.binary_opening(ndimage.binary_fill_holes(ndimage.binary_closing(differs)))
+        outline = Image.fromarray(solid.astype(np.uint8) * 255)
+        outlines[index] = np.asarray(outline.resize((size, size), Image.Resampling.BILINEAR))
     return outlines
 
 

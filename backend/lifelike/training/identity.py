@@ -134,7 +134,7 @@ def train(
     torch.manual_seed(seed)
     everything = load_pairs(pairs, RESOLUTION, cache)
     sampler = FaceSampler(everything.training())
-    network = IdentityNetwork().to(memory_format=torch.channels_last)
+    network = IdentityNetwork()
     arcface = ArcFace(sampler.people, network.settings["embedding"])
     optimiser = torch.optim.AdamW([*network.parameters(), *arcface.parameters()], lr=peak_rate, weight_decay=0.02)
 
@@ -157,16 +157,10 @@ def train(
     checkpoint = out.with_suffix(".checkpoint")
     parts = {"network": network, "arcface": arcface, "optimiser": optimiser}
     steps = train_for(minutes, step, parts, checkpoint, seed, console)
-    measured = measure(network, everything.reserved())
-    card = {
-        "seed": seed,
-        "minutes": minutes,
-        "steps": steps,
-        "batch": batch,
-        "people": sampler.people,
-        "measured": measured,
-    }
+    card: dict[str, object] = {"seed": seed, "minutes": minutes, "steps": steps, "people": sampler.people}
     save_weights(out, network, "identity", card)
+    measured = measure(network, everything.reserved())
+    save_weights(out, network, "identity", {**card, "measured": measured})
     checkpoint.unlink(missing_ok=True)
     return measured
 
@@ -174,7 +168,7 @@ def train(
 def main(
     pairs: Annotated[Path, typer.Option(help="Folder of the paired heads (index.jsonl).")],
     out: Annotated[Path, typer.Option(help="The network is written here (.safetensors).")],
-    minutes: Annotated[float, typer.Option(help="Working time.")] = 15.0,
+    minutes: Annotated[float, typer.Option(help="Processor time to spend.")] = 15.0,
     seed: int = 0,
     batch: int = 96,
     threads: Annotated[int, typer.Option(help="Processor threads; 0: all.")] = 0,

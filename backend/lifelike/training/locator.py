@@ -136,7 +136,6 @@ def train(
     no_faces = load_others(others) if others else None
     scenes = DetectorScenes(heads, fit, no_faces)
     sampler = FaceCrops(heads, fit, no_faces, locator.settings["margin"])
-    locator.to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(locator.parameters(), lr=peak_rate, weight_decay=0.01)
     crop_size = locator.regressor.settings["crop_size"]
 
@@ -155,12 +154,12 @@ def train(
 
     checkpoint = out.with_suffix(".checkpoint")
     steps = train_for(minutes, step, {"locator": locator, "optimiser": optimiser}, checkpoint, seed, console)
-    reserved = everything.reserved()
-    measured = measure(
-        locator, np.concatenate([reserved.render, reserved.photo]), np.concatenate([reserved.landmarks] * 2)
-    )
-    card = {"seed": seed, "minutes": minutes, "steps": steps, "pictures": len(heads), "measured": measured}
+    card: dict[str, object] = {"seed": seed, "minutes": minutes, "steps": steps, "pictures": len(heads)}
     save_weights(out, locator, "locator", card)
+    reserved = everything.reserved()
+    pictures = np.concatenate([reserved.render, reserved.photo])
+    measured = measure(locator, pictures, np.concatenate([reserved.landmarks] * 2))
+    save_weights(out, locator, "locator", {**card, "measured": measured})
     checkpoint.unlink(missing_ok=True)
     return measured
 
@@ -168,7 +167,7 @@ def train(
 def main(
     pairs: Annotated[Path, typer.Option(help="Folder of the paired heads (index.jsonl).")],
     out: Annotated[Path, typer.Option(help="The network is written here (.safetensors).")],
-    minutes: Annotated[float, typer.Option(help="Working time.")] = 30.0,
+    minutes: Annotated[float, typer.Option(help="Processor time to spend.")] = 30.0,
     faces: Annotated[list[Path] | None, typer.Option(help="Further faces with landmarks (index.jsonl).")] = None,
     others: Annotated[Path | None, typer.Option(help="PNGs with alpha of things that are no face.")] = None,
     seed: int = 0,

@@ -12,6 +12,7 @@ synthetic: what it calls a photo looks like this set's photo look.
 from __future__ import annotations
 
 import io
+from collections import deque
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,8 @@ from lifelike.training.loop import train_for, warm_cosine
 from lifelike.training.pairs import Pairs, face_masks, load_pairs
 
 RESOLUTION = 128
+POOL = 24
+"""Drawn batches kept for being seen again."""
 
 
 class LookSampler:
@@ -53,8 +56,8 @@ class LookSampler:
         outline = torch.from_numpy(face_masks(pairs.landmarks, pairs.resolution, forehead=0.35))[:, None]
         self.masks = torch.cat([soften(part) for part in torch.split(outline, 64)])
 
-    def draw(self, count: int, network: LookClassifier) -> tuple[Tensor, Tensor]:
-        """Inner faces (count, 3, S, S) −1…1 and labels (count,), 1 for the photo look."""
+    def draw(self, count: int, network: LookClassifier, force: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Inner faces (count, 3, S, S) −1…1 and labels (count,), 1: photo look; ``force`` of disturbances 0…1."""
         size = network.settings["input_size"]
         chosen, look = torch.randint(self.looks.shape[1], (count,)), torch.arange(count) % 2
         behind = torch.randint(2, (count,))
@@ -64,9 +67,9 @@ class LookSampler:
         backdrops = torch.where(torch.rand(count, 1, 1, 1) < 0.35, random_backdrops(count, size), seen[:, 3:6])
         # The mask is used on every picture, also where both sides are the same look, so that its edge tells nothing.
         pictures = seen[:, 6:] * seen[:, :3] + (1 - seen[:, 6:]) * backdrops
-        pictures = jitter_colour(pictures, hue=0.05, saturation=0.4, contrast=0.3, brightness=0.2)
-        pictures = add_noise(coarsen(blur(pictures, most=1.5), share=0.4, least=40), most=0.06)
-        return compress(pictures) * 2 - 1, look.float()
+        pictures = jitter_colour(pictures, 0.04 * force, 0.35 * force, 0.25 * force, 0.2 * force)
+        pictures = coarsen(blur(pictures, most=1.5, share=0.5 * force), share=0.4 * force, least=40)
+        return compress(add_noise(pictures, most=0.06 * force), share=0.4 * force) * 2 - 1, look.float()
 
 
 def compress(pictures: Tensor, share: float = 0.4) -> Tensor:
@@ -112,7 +115,7 @@ def train(
     out: Path,
     minutes: float,
     seed: int = 0,
-    batch: int = 48,
+    batch: int = 32,
     peak_rate: float = 2e-3,
     cache: Path | None = None,
     console: Console | None = None,
@@ -128,12 +131,19 @@ def train(
     sampler = LookSampler(everything.training())
     network = LookClassifier()
     optimiser = torch.optim.AdamW(network.parameters(), lr=peak_rate, weight_decay=0.02)
+    drawn: deque[tuple[Tensor, Tensor]] = deque(maxlen=POOL)
 
     def step(fraction: float) -> dict[str, float]:
         for group in optimiser.param_groups:
             group["lr"] = warm_cosine(fraction, peak_rate)
         network.train()
-        crops, looks = sampler.draw(batch, network)
+        # Drawing costs more than learning, so most batches are seen a few times. Disturbances grow: the difference is
+        # learnt on clean pictures, then held on to on disturbed ones.
+        if len(drawn) < POOL or torch.rand(()) < 0.4:
+            drawn.append(sampler.draw(batch, network, force=min(1.0, fraction / 0.5)))
+        crops, looks = drawn[int(torch.randint(len(drawn), ()))]
+        if torch.rand(()) < 0.5:
+            crops = crops.flip(3)
         with torch.autocast("cpu", torch.bfloat16):
             logits = network.judge_crops(crops.contiguous(memory_format=torch.channels_last))
         loss = functional.binary_cross_entropy_with_logits(logits.float(), looks * 0.96 + 0.02)
@@ -145,9 +155,10 @@ def train(
     checkpoint = out.with_suffix(".checkpoint")
     steps = train_for(minutes, step, {"network": network, "optimiser": optimiser}, checkpoint, seed, console)
     reserved = everything.reserved()
-    measured = measure(network, reserved, LookSampler(reserved))
-    card = {"seed": seed, "minutes": minutes, "steps": steps, "measured": measured}
+    card: dict[str, object] = {"seed": seed, "minutes": minutes, "steps": steps}
     save_weights(out, network, "look_classifier", card, half=True)
+    measured = measure(network, reserved, LookSampler(reserved))
+    save_weights(out, network, "look_classifier", {**card, "measured": measured}, half=True)
     checkpoint.unlink(missing_ok=True)
     return measured
 
@@ -155,7 +166,7 @@ def train(
 def main(
     pairs: Annotated[Path, typer.Option(help="Folder of the paired heads (index.jsonl).")],
     out: Annotated[Path, typer.Option(help="The network is written here (.safetensors).")],
-    minutes: Annotated[float, typer.Option(help="Working time.")] = 10.0,
+    minutes: Annotated[float, typer.Option(help="Processor time to spend.")] = 10.0,
     seed: int = 0,
     threads: Annotated[int, typer.Option(help="Processor threads; 0: all.")] = 0,
     cache: Annotated[Path | None, typer.Option(help="Folder for decoded pictures.")] = None,

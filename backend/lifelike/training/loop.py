@@ -36,7 +36,8 @@ def train_for(
 ) -> int:
     """Call ``step`` with the finished fraction 0…1 until the minutes are spent; returns the number of steps.
 
-    Minutes count working time over all resumptions. The checkpoint is removed by the caller once the network is saved.
+    Minutes are processor time of one thread over all resumptions, so that a busy machine trains longer and not worse.
+    The checkpoint is removed by the caller once the network is saved.
 
     Args:
         step: one update; returns losses by name, shown as running means.
@@ -51,7 +52,8 @@ def train_for(
     torch.manual_seed(seed)
     spent, steps = _resume(state, checkpoint, console) if checkpoint.exists() else (0.0, 0)
     total = minutes * 60
-    last = reported = saved = time.monotonic()
+    reported = saved = time.monotonic()
+    last = working_seconds()
     means: dict[str, float] = {}
     while spent < total:
         losses = step(spent / total)
@@ -60,8 +62,8 @@ def train_for(
                 raise LifelikeError(ErrorCode.INTERNAL, f"Training diverged: {name} is not a number at step {steps}.")
             means[name] = value if name not in means else 0.98 * means[name] + 0.02 * value
         steps += 1
-        now = time.monotonic()
-        spent, last = spent + now - last, now
+        worked, now = working_seconds(), time.monotonic()
+        spent, last = spent + worked - last, worked
         if now - reported > REPORT_SECONDS or spent >= total:
             shown = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
             console.print(f"{spent / 60:6.1f} of {minutes:.0f} min  step {steps}  {shown}", highlight=False)
@@ -70,6 +72,11 @@ def train_for(
             _save(state, checkpoint, spent, steps)
             saved = now
     return steps
+
+
+def working_seconds() -> float:
+    """Processor time of this process, shared out over torch's threads."""
+    return time.process_time() / torch.get_num_threads()
 
 
 def warm_cosine(fraction: float, peak: float, warm: float = 0.05, floor: float = 0.01) -> float:
