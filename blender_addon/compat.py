@@ -69,6 +69,17 @@ def render_socket(tree: bpy.types.NodeTree, scene: bpy.types.Scene) -> bpy.types
     return layers.outputs["Image"]
 
 
+def rendered_layer(scene: bpy.types.Scene) -> str:
+    """Name of the view layer whose render the compositor works on."""
+    tree = compositor_tree(scene)
+    nodes = tree.nodes if tree is not None else ()
+    layers = next((node for node in nodes if node.bl_idname == "CompositorNodeRLayers" and node.scene == scene), None)
+    if layers is not None:
+        return str(layers.layer)
+    used = [layer for layer in scene.view_layers if layer.use]
+    return str((used or list(scene.view_layers))[0].name)
+
+
 def _active_output(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
     kind = "NodeGroupOutput" if GROUPED_COMPOSITOR else "CompositorNodeComposite"
     outputs = [node for node in tree.nodes if node.bl_idname == kind and not node.mute]
@@ -193,6 +204,15 @@ def choose_file_format(settings: bpy.types.ImageFormatSettings, file_format: str
         settings.file_format = file_format
     settings.color_mode = mode
     settings.color_depth = depth
+
+
+def choose_multilayer(settings: bpy.types.ImageFormatSettings) -> None:
+    """Sets uncompressed multilayer OpenEXR with full floats on `scene.render.image_settings`."""
+    if bpy.app.version >= (5, 0, 0):
+        settings.media_type = "MULTI_LAYER_IMAGE"
+    settings.file_format = "OPEN_EXR_MULTILAYER"
+    settings.color_depth = "32"
+    settings.exr_codec = "NONE"
 
 
 def working_space_is_rec709() -> bool:

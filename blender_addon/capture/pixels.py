@@ -37,6 +37,26 @@ def read_file(path: Path, colour_space: str = "Non-Color") -> np.ndarray:
         bpy.data.images.remove(image)
 
 
+@contextmanager
+def linear_image(pixels: np.ndarray) -> Iterator[bpy.types.Image]:
+    """A float image that exists for a moment.
+
+    Args:
+        pixels: (H, W, 3 or 4) scene-linear, row 0 on top; a fourth channel is associated alpha.
+    """
+    height, width, channels = pixels.shape
+    full = np.ones((height, width, 4), np.float32)
+    full[..., :channels] = pixels
+    image = bpy.data.images.new("Lifelike", width, height, alpha=True, float_buffer=True)
+    try:
+        image.alpha_mode = "PREMUL"
+        image.pixels.foreach_set(np.ascontiguousarray(full[::-1]).ravel())
+        image.update()
+        yield image
+    finally:
+        bpy.data.images.remove(image)
+
+
 def without_idle_alpha(pixels: np.ndarray) -> np.ndarray:
     """(H, W, 3) where nothing is transparent, else the (H, W, 4) array itself; grey becomes three channels."""
     if pixels.shape[2] < 3:

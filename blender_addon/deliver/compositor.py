@@ -6,13 +6,15 @@ from __future__ import annotations
 import bpy
 
 from .. import compat
-from .mark import is_marked, mark
-
-_ROLE = "compositor"
+from ..made_by_lifelike import COMPOSITOR, compositor_node, mark, remember_frame
 
 
 def deliver_compositor(
-    image: bpy.types.Image, mask: bpy.types.Image | None, scene: bpy.types.Scene, strength: float = 1.0
+    image: bpy.types.Image,
+    mask: bpy.types.Image | None,
+    scene: bpy.types.Scene,
+    strength: float = 1.0,
+    frame: int | None = None,
 ) -> bpy.types.Node:
     """Puts a node group "Lifelike" right before the compositor's output, or updates the one that is there.
 
@@ -21,22 +23,26 @@ def deliver_compositor(
     the scene's own. Existing nodes stay where they are; a compositor that was off is switched on with nothing
     but the render in it. On an update Strength and Mask stay as the user has set them.
 
+    A result belongs to one frame: on the others of an animation the node passes the picture on untouched.
+
     Args:
         image: see `deliver_image`.
         mask: see `deliver_mask`; None: the whole picture.
         scene: whose compositor.
         strength: 0…1, the new node's Strength.
+        frame: the scene frame that the result shows; None: the present one.
 
     Returns:
         The group node.
     """
     tree = compat.ensure_compositor_tree(scene)
-    node = next((node for node in tree.nodes if _is_ours(node)), None)
+    shown_at = scene.frame_current if frame is None else frame
+    node = compositor_node(tree)
     if node is not None:
-        _fill(node.node_tree, image, mask, scene)
+        _fill(node.node_tree, image, mask, scene, shown_at)
         return node
     group = _new_group()
-    _fill(group, image, mask, scene)
+    _fill(group, image, mask, scene, shown_at)
     node = tree.nodes.new("CompositorNodeGroup")
     node.node_tree = group
     node.name = node.label = "Lifelike"
@@ -44,10 +50,6 @@ def deliver_compositor(
     node.inputs["Strength"].default_value = strength
     _insert(tree, node, scene)
     return node
-
-
-def _is_ours(node: bpy.types.Node) -> bool:
-    return node.bl_idname == "CompositorNodeGroup" and node.node_tree is not None and is_marked(node.node_tree, _ROLE)
 
 
 def _insert(tree: bpy.types.NodeTree, node: bpy.types.Node, scene: bpy.types.Scene) -> None:
@@ -63,7 +65,7 @@ def _insert(tree: bpy.types.NodeTree, node: bpy.types.Node, scene: bpy.types.Sce
 def _new_group() -> bpy.types.NodeTree:
     """The group with its sockets, empty inside."""
     group = bpy.data.node_groups.new("Lifelike", "CompositorNodeTree")
-    mark(group, _ROLE)
+    mark(group, COMPOSITOR)
     group.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
     group.interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
     for name, description in (
@@ -78,17 +80,27 @@ def _new_group() -> bpy.types.NodeTree:
 
 
 def _fill(
-    group: bpy.types.NodeTree, image: bpy.types.Image, mask: bpy.types.Image | None, scene: bpy.types.Scene
+    group: bpy.types.NodeTree,
+    image: bpy.types.Image,
+    mask: bpy.types.Image | None,
+    scene: bpy.types.Scene,
+    frame: int,
 ) -> None:
     """(Re)builds the inside of the group; its sockets, and so the user's links and values, stay."""
     group.nodes.clear()
+    if group.animation_data is not None:
+        for driver in list(group.animation_data.drivers):
+            group.animation_data.drivers.remove(driver)
+    remember_frame(group, frame)
     link = group.links.new
     entry, leave = group.nodes.new("NodeGroupInput"), group.nodes.new("NodeGroupOutput")
     mixer = compat.new_color_mix(group)
     factor = compat.new_math(group, "MULTIPLY")
+    gate = _gate(group, frame)
     link(entry.outputs["Strength"], factor.inputs[0])
     link(entry.outputs["Mask"], factor.inputs[1])
-    share = factor.outputs[0]
+    link(factor.outputs[0], gate.inputs[0])
+    share = gate.outputs[0]
     if mask is not None:
         masked = compat.new_math(group, "MULTIPLY")
         link(share, masked.inputs[0])
@@ -99,8 +111,18 @@ def _fill(
     link(entry.outputs["Image"], mixer.a)
     link(_picture(group, image, scene, (-600, 50)), mixer.b)
     link(mixer.picture, leave.inputs["Image"])
-    entry.location, factor.location = (-600, 300), (-100, 250)
+    entry.location, factor.location, gate.location = (-600, 300), (-300, 300), (-100, 250)
     mixer.node.location, leave.location = (300, 200), (550, 200)
+
+
+def _gate(group: bpy.types.NodeTree, frame: int) -> bpy.types.Node:
+    """A factor that is 1 on one frame and 0 on all others; input 0, output 0."""
+    gate = compat.new_math(group, "MULTIPLY")
+    gate.label = f"Frame {frame}"
+    gate.inputs[1].default_value = 1.0
+    # A simple expression: it needs no permission to run scripts.
+    gate.inputs[1].driver_add("default_value").driver.expression = f"frame == {frame}"
+    return gate
 
 
 def _picture(

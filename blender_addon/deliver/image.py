@@ -10,7 +10,7 @@ from lifelike_protocol.messages import Encoding, Result
 
 from ..capture.colour import COLOUR_SPACE_OF_VIEW, linear_colour_space
 from ..capture.pixels import memory_folder, read_file
-from .mark import is_marked, mark
+from ..made_by_lifelike import is_marked, mark
 from .openexr import openexr
 from .portable_network_graphics import png
 

@@ -7,9 +7,8 @@ import bpy
 
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
-from .mark import is_marked, mark
+from ..made_by_lifelike import TEXTURE, is_marked, mark
 
-_ROLE = "texture"
 _COLOUR_SOCKETS = ("Base Color", "Color")
 
 
@@ -42,7 +41,7 @@ def deliver_texture(image: bpy.types.Image, item: bpy.types.Object) -> bpy.types
     if not material.use_nodes:
         material.use_nodes = True
     tree = material.node_tree
-    node = next((node for node in tree.nodes if is_marked(node, _ROLE)), None)
+    node = next((node for node in tree.nodes if is_marked(node, TEXTURE)), None)
     if node is None:
         node = _new_texture_node(tree, item)
         _connect(tree, node, glowing=made_here)
@@ -76,7 +75,7 @@ def _new_material(item: bpy.types.Object) -> bpy.types.Material:
 def _new_texture_node(tree: bpy.types.NodeTree, item: bpy.types.Object) -> bpy.types.Node:
     node = tree.nodes.new("ShaderNodeTexImage")
     node.name = node.label = "Lifelike"
-    mark(node, _ROLE)
+    mark(node, TEXTURE)
     surface = _surface_shader(tree)
     if surface is not None:
         node.location = (surface.location[0] - 350, surface.location[1])

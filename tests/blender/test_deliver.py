@@ -95,6 +95,7 @@ def test_next_run_updates_the_node_in_place(blender: Blender) -> None:
     update = blender.report(SCRIPT)["compositor"]["update"]
     assert update["same_node"]
     assert update["same_count"]
+    assert update["drivers"] == 1
     assert update["strength_kept"] == 0.25
     assert update["picture"]["inside"] < ROUNDING
     assert update["picture"]["outside"] < 1e-6
@@ -119,3 +120,20 @@ def test_switched_off_nodes_stay_without_effect(blender: Blender) -> None:
     switched_off = blender.report(SCRIPT)["switched_off"]
     assert switched_off["picture"] < ROUNDING
     assert switched_off["lost_links"] == []
+
+
+def test_second_run_works_on_the_render_not_on_the_first_result(blender: Blender) -> None:
+    again = blender.report(SCRIPT)["rendered_again"]
+    assert again["same_render"] < ROUNDING
+    assert again["render_with_node"] < ROUNDING
+    assert again["linear"] < 1e-5
+    assert again["settings"] == []
+    assert again["muted"] < ROUNDING
+
+
+def test_result_is_shown_on_its_own_frame_only(blender: Blender) -> None:
+    again = blender.report(SCRIPT)["rendered_again"]
+    # The scene looks the same on every frame, so that only the node can make a difference.
+    assert again["shows_result"] < ROUNDING
+    assert again["next_frame"] < ROUNDING
+    assert again["first_frame_again"] < ROUNDING

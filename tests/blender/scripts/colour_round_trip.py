@@ -3,15 +3,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import addon_parts
 import bpy
-import numpy as np
 import results
 import scenes
 from lifelike_addon.capture import capture_image, capture_render_result
-from lifelike_addon.capture.pixels import read_file
 from lifelike_addon.deliver import deliver_compositor, deliver_image, deliver_mask
 
 VIEWS = {
@@ -24,28 +20,19 @@ VIEWS = {
 }
 
 
-def shown(image: bpy.types.Image, scene: bpy.types.Scene, name: str) -> np.ndarray:
-    """What the scene's view makes of an image: 16-bit display pixels, as the Image Editor would show them."""
-    settings = scene.render.image_settings
-    settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGB", "16"
-    path = Path.cwd() / f"{name}.png"
-    image.save_render(str(path), scene=scene)
-    return read_file(path)[..., :3]
-
-
 def round_trip(name: str, kind: str) -> dict[str, object]:
     scene = scenes.empty_scene()
     view = scene.view_settings
     view.view_transform, view.look, view.exposure, view.gamma = VIEWS[name]
     scenes.full_frame_chart(scene, scenes.chart())
     bpy.ops.render.render()
-    before = shown(bpy.data.images["Render Result"], scene, "before")
+    before = scenes.shown(scene)
     frame = capture_render_result(bpy.context, kind)
     result = results.unchanged(frame)
     image = deliver_image(result, "Round Trip")
     report: dict[str, object] = {
         "space": image.colorspace_settings.name,
-        "shown": scenes.levels(before, shown(image, scene, "shown")),
+        "shown": scenes.levels(before, scenes.shown(scene, image)),
     }
     again = capture_image(image, bpy.context)
     if kind == "display" and again.encoding.kind == "display":
@@ -54,7 +41,7 @@ def round_trip(name: str, kind: str) -> dict[str, object]:
     deliver_compositor(image, deliver_mask(result, "Round Trip"), scene)
     bpy.data.objects["plane"].hide_render = True
     bpy.ops.render.render()
-    report["composited"] = scenes.levels(before, shown(bpy.data.images["Render Result"], scene, "composited"))
+    report["composited"] = scenes.levels(before, scenes.shown(scene))
     # As a texture on the glowing plane it is rendered once more.
     for node in bpy.data.materials["chart"].node_tree.nodes:
         if node.type == "TEX_IMAGE":
@@ -62,7 +49,7 @@ def round_trip(name: str, kind: str) -> dict[str, object]:
     bpy.data.objects["plane"].hide_render = False
     _lifelike_node(scene).inputs["Strength"].default_value = 0.0
     bpy.ops.render.render()
-    report["rendered"] = scenes.levels(before, shown(bpy.data.images["Render Result"], scene, "rendered"))
+    report["rendered"] = scenes.levels(before, scenes.shown(scene))
     return report
 
 
@@ -80,10 +67,10 @@ def twice_as_srgb() -> dict[str, float]:
     scene.view_settings.view_transform = "AgX"
     scenes.full_frame_chart(scene, scenes.chart())
     bpy.ops.render.render()
-    before = shown(bpy.data.images["Render Result"], scene, "before")
+    before = scenes.shown(scene)
     image = deliver_image(results.unchanged(capture_render_result(bpy.context)), "Untagged")
     image.colorspace_settings.name = "sRGB"
-    return scenes.levels(before, shown(image, scene, "twice"))
+    return scenes.levels(before, scenes.shown(scene, image))
 
 
 REPORT: dict[str, object] = {name: round_trip(name, "display") for name in VIEWS}

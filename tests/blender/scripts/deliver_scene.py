@@ -183,7 +183,7 @@ def compositor() -> None:
 def _composited(scene: bpy.types.Scene, node: bpy.types.Node, strength: float, expected: np.ndarray) -> dict:
     node.inputs["Strength"].default_value = strength
     bpy.ops.render.render()
-    pixels = capture_render_result(bpy.context).pixels
+    pixels = scenes.shown(scene)
     x0, y0, x1, y1 = BOX
     outside = np.ones(pixels.shape[:2], bool)
     outside[y0:y1, x0:x1] = False
@@ -197,7 +197,7 @@ def _half_way(scene: bpy.types.Scene, node: bpy.types.Node, before: np.ndarray, 
     """Whether Strength 0.5 lies strictly between the two pictures where they differ."""
     node.inputs["Strength"].default_value = 0.5
     bpy.ops.render.render()
-    pixels = capture_render_result(bpy.context).pixels
+    pixels = scenes.shown(scene)
     differs = np.abs(before - changed) > 0.05
     low, high = np.minimum(before, changed), np.maximum(before, changed)
     return bool(((pixels > low) & (pixels < high))[differs].all())
@@ -216,6 +216,7 @@ def _updated(scene: bpy.types.Scene, tree: bpy.types.NodeTree, node: bpy.types.N
         "same_node": again == node,
         "same_count": (len(bpy.data.node_groups), len(tree.nodes)) == (groups, nodes),
         "strength_kept": again.inputs["Strength"].default_value,
+        "drivers": len(again.node_tree.animation_data.drivers),
     }
     return told | {"picture": _composited(scene, again, 1.0, second)}
 
@@ -226,7 +227,7 @@ def no_compositor() -> None:
     scene = bpy.context.scene
     scene.render.resolution_percentage = 100
     bpy.ops.render.render()
-    larger = capture_render_result(bpy.context).pixels
+    larger = scenes.shown(scene)
     expected = 1 - scenes.srgb(scenes.chart())
     told["twice_the_size"] = [list(larger.shape), scenes.levels(scenes.cells(larger), expected)]
     REPORT["no_compositor"] = told
@@ -250,7 +251,7 @@ def _at_percentage(percentage: int) -> dict[str, object]:
     bpy.ops.render.render()
     return {
         "strength": strength,
-        "composited": scenes.levels(capture_render_result(bpy.context).pixels, result.pixels)["max"],
+        "composited": scenes.levels(scenes.shown(scene), result.pixels)["max"],
     }
 
 
@@ -271,11 +272,43 @@ def _switched_off() -> dict[str, object]:
     deliver_compositor(deliver_image(results.unchanged(frame), NAME), None, scene, strength=0.0)
     bpy.ops.render.render()
     return {
-        "picture": scenes.levels(capture_render_result(bpy.context).pixels, frame.pixels)["max"],
+        "picture": scenes.levels(scenes.shown(scene), frame.pixels)["max"],
         "lost_links": [link for link in links if link not in _node_facts(tree)["links"]],
     }
 
 
-for step in (images, textures, compositor, no_compositor):
+def rendered_again() -> None:
+    """A second run on a render that already shows the first run's result must not work on that result."""
+    scene = scenes.empty_scene()
+    scenes.full_frame_chart(scene, scenes.chart())
+    scene.view_settings.view_transform = "Filmic"
+    bpy.ops.render.render()
+    first = capture_render_result(bpy.context)
+    result = results.result_of(1 - first.pixels, first.encoding)
+    node = deliver_compositor(deliver_image(result, NAME), None, scene)
+    told = {"same_render": scenes.levels(capture_render_result(bpy.context).pixels, first.pixels)["max"]}
+    bpy.ops.render.render()
+    before = scenes.scene_state(scene)
+    told["render_with_node"] = scenes.levels(capture_render_result(bpy.context).pixels, first.pixels)["max"]
+    told["linear"] = float(np.abs(scenes.cells(_linear()) - scenes.chart()).max())
+    told["settings"] = scenes.changes(before, scenes.scene_state(scene))
+    told["shows_result"] = scenes.levels(scenes.shown(scene), result.pixels)["max"]
+    scene.frame_set(scene.frame_current + 1)
+    bpy.ops.render.render()
+    told["next_frame"] = scenes.levels(scenes.shown(scene), first.pixels)["max"]
+    scene.frame_set(scene.frame_current - 1)
+    bpy.ops.render.render()
+    told["first_frame_again"] = scenes.levels(scenes.shown(scene), result.pixels)["max"]
+    node.mute = True
+    bpy.ops.render.render()
+    told["muted"] = scenes.levels(capture_render_result(bpy.context).pixels, first.pixels)["max"]
+    REPORT["rendered_again"] = told
+
+
+def _linear() -> np.ndarray:
+    return capture_render_result(bpy.context, "scene_linear").pixels[..., :3]
+
+
+for step in (images, textures, compositor, no_compositor, rendered_again):
     step()
 addon_parts.write_report(REPORT)

@@ -106,6 +106,21 @@ def levels(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
     }
 
 
+def shown(scene: bpy.types.Scene, image: bpy.types.Image | None = None) -> np.ndarray:
+    """(H, W, 3) display pixels of an image, by default the render result, through the scene's view, in 16 bits."""
+    settings = scene.render.image_settings
+    settings.file_format, settings.color_mode, settings.color_depth = "PNG", "RGB", "16"
+    path = Path.cwd() / "shown.png"
+    (image or bpy.data.images["Render Result"]).save_render(str(path), scene=scene)
+    saved = bpy.data.images.load(str(path), check_existing=False)
+    saved.colorspace_settings.name = "Non-Color"
+    values = np.empty(len(saved.pixels), np.float32)
+    saved.pixels.foreach_get(values)
+    values = values.reshape(saved.size[1], saved.size[0], saved.channels)[::-1, :, :3]
+    bpy.data.images.remove(saved)
+    return values
+
+
 def properties(owner: Any, depth: int = 2) -> dict[str, Any]:
     """Every property of a Blender struct and of the structs it holds, as plain values, to compare."""
     found: dict[str, Any] = {}
