@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bust.figure import Figure, build_figure, pose_figure
 from bust.landmarks import COUNT
-from bust.person import Expression, HeadTurn, Person
+from bust.person import HAIR_STYLES, Expression, HeadTurn, Person
 from bust.stage import Stage, set_render, set_stage
 
-__all__ = ["Expression", "Figure", "HeadTurn", "Person", "Stage", "add_person", "build_scene", "landmarks_in_picture", "pose_figure"]
+__all__ = ["HAIR_STYLES", "Expression", "Figure", "HeadTurn", "Person", "Stage", "add_person", "build_scene", "landmarks_in_picture", "pose_figure"]
 
 
 def build_scene(person: Person | None = None, stage: Stage | None = None, size: int = 512, samples: int = 32) -> Figure:
