@@ -14,7 +14,16 @@ def small_bundle(*, identity: bool = True) -> Bundle:
     """64 px, a few channels; the two generators differ, so that a transfer changes something."""
     torch.manual_seed(3)
     generator = GeneratorSettings(64, channel_base=512, channel_max=16, z_dim=16, w_dim=16, mapping_layers=2)
-    encoder = EncoderSettings(64, generator.num_ws, 16, width=8, width_max=16, gathered=8, feature_channels=16)
+    encoder = EncoderSettings(
+        64,
+        generator.num_ws,
+        16,
+        width=8,
+        width_max=16,
+        gathered=8,
+        feature_resolutions=(16, 32),
+        feature_channels=(16, 16),
+    )
     card = BundleCard(
         name="small",
         description="Untrained, for tests.",

@@ -19,7 +19,7 @@ from lifelike.networks.stylegan2 import Linear
 
 @frozen
 class EncoderSettings:
-    """Sizes of an encoder. `feature_channels` are the generator's at `feature_resolution`."""
+    """Sizes of an encoder. `feature_channels` are the generator's at each of `feature_resolutions`, which rise."""
 
     resolution: int = 128
     num_ws: int = 12
@@ -27,8 +27,8 @@ class EncoderSettings:
     width: int = 32
     width_max: int = 160
     gathered: int = 64
-    feature_resolution: int = 32
-    feature_channels: int = 128
+    feature_resolutions: tuple[int, ...] = (32, 64)
+    feature_channels: tuple[int, ...] = (96, 48)
 
 
 @frozen
@@ -86,15 +86,19 @@ class Encoder(nn.Module):
         self.base = Linear(settings.gathered * 16, settings.w_dim)
         self.offsets = Linear(settings.gathered * 16, settings.num_ws * settings.w_dim)
         self.up = nn.ModuleList()
-        while resolution < settings.feature_resolution:
+        self.to_features = nn.ModuleDict()
+        wanted = dict(zip(settings.feature_resolutions, settings.feature_channels, strict=True))
+        while resolution < max(wanted, default=0):
             self.up.append(Residual(channels + widths[resolution * 2], widths[resolution * 2]))
             resolution *= 2
             channels = widths[resolution]
-        self.last_norm = nn.GroupNorm(8, channels)
-        self.to_features = nn.Conv2d(channels, settings.feature_channels, 3, padding=1)
+            if resolution in wanted:
+                last = nn.Conv2d(channels, wanted[resolution], 3, padding=1)
+                self.to_features[str(resolution)] = nn.Sequential(nn.GroupNorm(8, channels), nn.SiLU(), last)
         with torch.no_grad():  # start at the mean face, so that the first steps are small
-            for last in (self.base, self.offsets, self.to_features):
-                last.weight.mul_(0.05)
+            for name, parameter in self.named_parameters():
+                if name in ("base.weight", "offsets.weight") or name.startswith("to_features") and parameter.ndim == 4:
+                    parameter.mul_(0.05)
 
     def forward(self, portrait: Tensor) -> Latent:
         """portrait: [N3RR], −1…1 → the latent of N portraits."""
@@ -106,7 +110,11 @@ class Encoder(nn.Module):
         flat = F.silu(self.gather(x)).flatten(1).float()
         offsets = self.offsets(flat).unflatten(1, (self.settings.num_ws, self.settings.w_dim))
         ws = self.w_avg + self.base(flat)[:, None] + offsets
+        features = {}
         for block in self.up:
             skip = skips.pop()
             x = block(torch.cat([F.interpolate(x, size=skip.shape[-2:], mode="nearest"), skip], 1))
-        return Latent(ws.float(), {self.settings.feature_resolution: self.to_features(F.silu(self.last_norm(x))).float()})
+            resolution = x.shape[-1]
+            if str(resolution) in self.to_features:
+                features[resolution] = self.to_features[str(resolution)](x).float()
+        return Latent(ws.float(), features)

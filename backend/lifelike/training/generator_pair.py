@@ -48,7 +48,7 @@ class PairTraining:
     encoder_rate: float = 3e-4  # pSp and e4e take 1e-4 over far more steps
     learning_rate: float = 1e-3  # generators; StyleGAN2 takes 2e-3 on weights four times as large
     weight_size: float = 0.25  # of the modulated convolutions at the start, see `shrink_weights`
-    decay_from: float = 0.6  # share of the run after which rates fall along a cosine, to a twentieth
+    decay_from: float = 0.7  # share of the run after which rates fall along a cosine, to a twentieth
     warm_up: int = 100  # steps
     discriminator_rate: float = 2e-3  # StyleGAN2
     ema_images: float = 2000.0  # half-life; StyleGAN2-ADA's 10 kimg is longer than such a short run bears
@@ -62,7 +62,7 @@ class PairTraining:
     weight_adversarial: float = 0.08
     weight_identity: float = 0.3
     weight_offsets: float = 2e-3
-    adversarial_from: int = 18000  # pictures seen before the discriminator has a say
+    adversarial_from: int = 14000  # pictures seen before the discriminator has a say
 
 
 class PairRun:
@@ -82,7 +82,8 @@ class PairRun:
             w_dim=generator.w_dim,
             width=24,
             width_max=128,
-            feature_channels=generator.channels(32),
+            feature_resolutions=(32, 64),
+            feature_channels=(generator.channels(32), generator.channels(64)),
         )
         self.encoder = Encoder(features)
         critic = GeneratorSettings(generator.resolution, generator.channel_base // 2, generator.channel_max)
