@@ -97,7 +97,9 @@ class Encoder(nn.Module):
                 self.to_features[str(resolution)] = nn.Sequential(nn.GroupNorm(8, channels), nn.SiLU(), last)
         with torch.no_grad():  # start at the mean face, so that the first steps are small
             for name, parameter in self.named_parameters():
-                if name in ("base.weight", "offsets.weight") or name.startswith("to_features") and parameter.ndim == 4:
+                if name in ("base.weight", "offsets.weight") or (
+                    name.startswith("to_features") and parameter.ndim == 4
+                ):
                     parameter.mul_(0.05)
 
     def forward(self, portrait: Tensor) -> Latent:
