@@ -45,14 +45,14 @@ class PairTraining:
 
     seed: int = 0
     batch: int = 8
-    encoder_rate: float = 3e-4  # pSp and e4e take 1e-4 over far more steps
-    learning_rate: float = 1e-3  # generators; StyleGAN2 takes 2e-3 on weights four times as large
+    encoder_rate: float = 5e-4  # pSp and e4e take 1e-4 over far more steps
+    learning_rate: float = 1.5e-3  # generators; StyleGAN2 takes 2e-3 on weights four times as large
     weight_size: float = 0.25  # of the modulated convolutions at the start, see `shrink_weights`
     decay_from: float = 0.7  # share of the run after which rates fall along a cosine, to a twentieth
     warm_up: int = 100  # steps
     discriminator_rate: float = 2e-3  # StyleGAN2
     ema_images: float = 2000.0  # half-life; StyleGAN2-ADA's 10 kimg is longer than such a short run bears
-    feature_drop: float = 0.15  # share of pictures inverted by W+ alone, so that W+ carries the person
+    feature_drop: float = 0.05  # share of pictures inverted by W+ alone, so that W+ carries the person
     r1_gamma: float = 1.0  # 0.0002 · res² / batch gives 0.4 (StyleGAN2-ADA); more for few pictures
     r1_every: int = 16  # StyleGAN2, lazy regularisation
     latent_every: int = 8  # steps between those on drawn latents
