@@ -16,6 +16,7 @@ from ..jobs import Job
 from ..outcome import LAST_RUN
 from ..polling import keep_polling, redraw
 from ..properties import COLOURS, METHODS, OUTPUTS, SOURCES, VIEWPOINTS
+from ..thumbnail import set_thumbnail
 from .show_result import show_in_open_editors
 
 
@@ -77,7 +78,7 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
         except LifelikeError as error:
             return self._failed(error)
         show_in_open_editors(context, outcome.image, replacing=self._request.image)
-        _draw_preview_anew(context, outcome.image)
+        set_thumbnail(outcome.image, job.result)
         return self._succeeded(outcome)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -126,13 +127,6 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
             redraw()
             self.report({"ERROR"}, str(error))
         return {"CANCELLED"}
-
-
-def _draw_preview_anew(context: bpy.types.Context, image: bpy.types.Image) -> None:
-    """A result updated in place would keep the thumbnail of the one before."""
-    with context.temp_override(id=image):
-        if bpy.ops.ed.lib_id_generate_preview.poll():
-            bpy.ops.ed.lib_id_generate_preview()
 
 
 CLASSES = (LIFELIKE_OT_make_realistic,)

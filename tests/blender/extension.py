@@ -58,12 +58,14 @@ def backend_python(folder: Path) -> Path:
 class InstalledBlender:
     """One Blender with the extension installed: a Python with `bpy`, or an executable.
 
-    Attributes: program, and environment: what its processes are started with; is_python: which of the two.
+    Attributes: program, and environment: what its processes are started with; is_python: which of the two;
+    opens: the file that the executable opens first.
     """
 
     program: Path
     environment: dict[str, str]
     is_python: bool = True
+    opens: Path | None = None
 
     def start(self, script: str, *arguments: object, **environment: str) -> subprocess.Popen[str]:
         """A process of its own that runs a script of `inside`; its output can be read line by line."""
@@ -87,10 +89,11 @@ class InstalledBlender:
         return output
 
     def _command(self, script: str, arguments: tuple[object, ...]) -> list[str]:
-        path = str(INSIDE / script)
+        path = str(INSIDE / script)  # a script of the examples is given by its whole path
         if self.is_python:
             return [str(self.program), path, *map(str, arguments)]
-        options = ["--python-exit-code", "3", "--python", path, "--", *map(str, arguments)]
+        opened = [str(self.opens)] if self.opens else []
+        options = [*opened, "--python-exit-code", "3", "--python", path, "--", *map(str, arguments)]
         if "DISPLAY" not in self.environment:
             return [str(self.program), "--background", *options]
         return [str(self.program), "--window-geometry", "0", "0", "1600", "1000", *options]

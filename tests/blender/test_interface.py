@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from display import virtual_display, windowed_blender
-from extension import RUN_SECONDS, install, told
+from extension import REPOSITORY, RUN_SECONDS, install, told
 
 from running_backend import gone_within
 
@@ -34,8 +34,10 @@ def played(extension: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     blender = windowed_blender()
     installed = install(blender, extension, tmp_path_factory.mktemp("windowed"), is_python=False)
     shots = tmp_path_factory.mktemp("shots")
+    portrait = shots / "portrait.blend"
+    installed.run(str(REPOSITORY / "examples" / "avatar.py"), "--size", 384, "--samples", 16, "--save", portrait)
     with virtual_display() as display:
-        seen = replace(installed, environment={**installed.environment, "DISPLAY": display})
+        seen = replace(installed, environment={**installed.environment, "DISPLAY": display}, opens=portrait)
         process = seen.start("interface.py", shots)
         try:
             output, _ = process.communicate(timeout=RUN_SECONDS)
@@ -59,9 +61,9 @@ def test_button_starts_the_backend_and_shows_progress_without_blocking(played: d
 
 def test_result_is_delivered_and_shown(played: dict[str, Any]) -> None:
     assert played["failure"] == ""
-    assert played["faces"] == ["Face"]
-    assert played["size"] == [512, 512]
-    assert played["shown"] == played["image"] == "Lifelike Scene Viewport"
+    assert played["faces"] == ["Head"]
+    assert played["size"] == [384, 384]
+    assert played["shown"] == played["image"] == "Lifelike Scene"
 
 
 def test_result_can_be_undone_and_redone(played: dict[str, Any]) -> None:

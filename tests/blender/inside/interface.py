@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs in a Blender with windows: does what a person does, with the pointer and the keys, and tells what came of it.
 
-Arguments after "--": the folder for screenshots.
+Opened with the example avatar's file. Arguments after "--": the folder for screenshots.
 """
 
 import os
@@ -17,7 +17,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import addon
 import bpy
-import drawn_face
 
 SHOTS = Path(sys.argv[-1])
 BUTTON = 51  # pixels from the sidebar's top to the middle of the button
@@ -31,10 +30,14 @@ class Screen:
 
     def __init__(self) -> None:
         self.window = bpy.context.window_manager.windows[0]
-        areas = self.window.screen.areas
-        self.viewport = next(area for area in areas if area.type == "VIEW_3D")
-        self.editor = next(area for area in areas if area.type == "OUTLINER")
+        known = list(self.window.screen.areas)
+        self.viewport = next(area for area in known if area.type == "VIEW_3D")
+        with bpy.context.temp_override(window=self.window, area=self.viewport):
+            bpy.ops.screen.area_split(direction="VERTICAL", factor=0.6)
+        self.editor = next(area for area in self.window.screen.areas if area not in known)
         self.editor.type = "IMAGE_EDITOR"
+        if self.editor.x < self.viewport.x:  # which half is the new one differs
+            raise RuntimeError("the Image Editor came out on the left")
 
     @property
     def sidebar(self) -> bpy.types.Region:
@@ -92,7 +95,7 @@ def _first_picture(screen: Screen) -> Steps:
     yield from _until(lambda: LAST_RUN.outcome is not None or LAST_RUN.failure is not None, "no result")
     changes = [fraction for fraction, before in zip(fractions, [-1.0, *fractions], strict=False) if fraction != before]
     addon.tell(states=sorted(set(states)), fractions=changes, turns=turns, failure=str(LAST_RUN.failure or ""))
-    yield 2.0  # the thumbnail is drawn by a job of Blender's own
+    yield 1.0
     image = LAST_RUN.outcome.image
     shown = screen.editor.spaces.active.image
     addon.tell(
@@ -106,7 +109,7 @@ def _first_picture(screen: Screen) -> Steps:
 
 
 def _undo(screen: Screen) -> Steps:
-    name = "Lifelike Scene Viewport"
+    name = "Lifelike Scene"
     with bpy.context.temp_override(window=screen.window, area=screen.viewport):
         bpy.ops.ed.undo()
     yield 0.5
@@ -163,6 +166,8 @@ def _death(screen: Screen) -> Steps:
     yield from _until(lambda: LAST_RUN.failure is not None, "the operator does not report")
     yield 0.5
     addon.tell(after_death=THE_BACKEND.state.name, mend=THE_BACKEND.failure.mend.value)
+    _person("mousemove", 1500, 900)  # the report closes when the pointer leaves it
+    yield 1.0
     screen.shoot("panel_failed", screen.sidebar)
     with bpy.context.temp_override(window=screen.window, area=screen.viewport, region=screen.sidebar):
         bpy.ops.lifelike.start_backend(restart=True)
@@ -172,10 +177,11 @@ def _death(screen: Screen) -> Steps:
 
 def _other_panels(screen: Screen) -> Steps:
     screen.viewport.type = "IMAGE_EDITOR"
-    screen.viewport.spaces.active.image = bpy.data.images["Lifelike Scene Viewport"]
+    screen.viewport.spaces.active.image = bpy.data.images["Lifelike Scene"]
     yield from screen.open_sidebar(screen.viewport)
     screen.shoot("panel_image_editor", screen.viewport)
     screen.viewport.type = "PROPERTIES"
+    yield 0.5  # it knows its tabs once it is drawn
     screen.viewport.spaces.active.context = "RENDER"
     yield 0.5
     _person("mousemove", 400, 500)
@@ -197,7 +203,10 @@ def _steps() -> Steps:
     from bl_ext.user_default.lifelike.backend import THE_BACKEND
 
     screen = Screen()
-    bpy.context.scene.lifelike.viewpoint = "CAMERA"
+    bpy.context.scene.cycles.use_denoising = False  # not in every build of Blender
+    bpy.context.scene.lifelike.source = "RENDER"
+    bpy.ops.render.render()
+    screen.editor.spaces.active.image = bpy.data.images["Render Result"]
     screen.viewport.spaces.active.region_3d.view_perspective = "CAMERA"
     yield from screen.open_sidebar(screen.viewport)
     yield from _first_picture(screen)
@@ -223,6 +232,5 @@ def _play(steps: Steps) -> None:
     bpy.app.timers.register(turn, first_interval=1.0, persistent=True)
 
 
-drawn_face.build(side=512)
 addon.enable()
 _play(_steps())
