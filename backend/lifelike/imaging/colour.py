@@ -56,7 +56,8 @@ def from_display(changed: Array, original_display: Array, original_pixels: Array
     """
     view = _view(encoding)
     result = original_pixels.copy()
-    where = (changed != original_display).any(axis=2)
+    differs = changed != original_display
+    where = differs[:, :, 0] | differs[:, :, 1] | differs[:, :, 2]
     if not where.any():
         return result
     after, before = changed[where], original_display[where]
