@@ -147,13 +147,19 @@ def new_math(tree: bpy.types.NodeTree, operation: str) -> bpy.types.Node:
     return node
 
 
-def new_fit_to_render(tree: bpy.types.NodeTree, scene: bpy.types.Scene, size: tuple[int, int]) -> bpy.types.Node | None:
-    """A Scale node that stretches a picture of `size` to the render's size; input 0, output 0.
+def new_fit_to_render(
+    tree: bpy.types.NodeTree, scene: bpy.types.Scene, image: bpy.types.Image
+) -> bpy.types.Node | None:
+    """A Scale node that stretches `image` to the render's size; input 0, output 0.
 
     None where the picture fits and Blender's node would spoil it: before 4.5 it rounds the render's size down
     once too often at some resolution percentages (15 % of 960 gives 143), and so resamples a picture that fits.
     """
-    if bpy.app.version < (4, 5, 0) and size == render_size(scene) != _size_of_old_scale_node(scene):
+    if (
+        bpy.app.version < (4, 5, 0)
+        and render_size(scene) != _size_of_old_scale_node(scene)
+        and tuple(image.size) == render_size(scene)
+    ):
         return None
     node = tree.nodes.new("CompositorNodeScale")
     if GROUPED_COMPOSITOR:

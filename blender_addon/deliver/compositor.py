@@ -132,7 +132,7 @@ def _picture(
     source = group.nodes.new("CompositorNodeImage")
     source.image = image
     source.location = location
-    fit = compat.new_fit_to_render(group, scene, tuple(image.size))
+    fit = compat.new_fit_to_render(group, scene, image)
     if fit is None:
         return source.outputs["Image"]
     fit.location = (location[0] + 300, location[1])

@@ -53,11 +53,17 @@ def _put(data: bytes, colour_space: str, name: str) -> bpy.types.Image:
         mark(image, role)
         # No result is lost on saving, even if nothing uses it yet.
         image.use_fake_user = True
+    image.buffers_free()
     image.pack(data=data, data_len=len(data))
-    image.source = "FILE"
-    image.filepath_raw = ""
-    image.colorspace_settings.name = colour_space
-    image.alpha_mode = "STRAIGHT" if data.startswith(b"\x89PNG") else "PREMUL"
+    # Each of these reads the picture anew, also when it is set to what it is.
+    alpha_mode = "STRAIGHT" if data.startswith(b"\x89PNG") else "PREMUL"
+    for owner, name, value in (
+        (image, "source", "FILE"),
+        (image, "alpha_mode", alpha_mode),
+        (image.colorspace_settings, "name", colour_space),
+    ):
+        if getattr(owner, name) != value:
+            setattr(owner, name, value)
     image.buffers_free()
     image.update_tag()
     return image
