@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lifelike.evaluation.judges import load_identity_judge, load_look_classifier, to_pictures, to_portraits
+from lifelike.evaluation.judges import apply, load_look_classifier, to_pictures, to_portraits
 from lifelike.evaluation.landmark_error import inter_ocular, landmark_errors
 from lifelike.evaluation.measures import fine_detail, match_colours, psnr
 from lifelike.evaluation.recognition import area_under_curve, rank_one, separation
@@ -219,15 +219,8 @@ def test_weights_come_back_and_foreign_files_are_refused(tmp_path) -> None:
         assert caught.value.code is ErrorCode.INVALID_FILE
 
 
-def test_shipped_judges_tell_looks_and_people_apart(shared_folder) -> None:
-    """Both judges, on the people they were not trained with."""
-    from lifelike.evaluation.judges import apply
-
+def test_the_shipped_judge_tells_the_looks_of_unseen_people_apart(shared_folder) -> None:
     reserved = load_pairs(shared_folder / "heads", 128).reserved()
-    few = reserved.select(np.arange(0, len(reserved), 2))
     looks = load_look_classifier()
-    assert area_under_curve(apply(looks, few.photo), apply(looks, few.render)) > 0.98
-    embedder = load_identity_judge()
-    render, photo = apply(embedder, few.render), apply(embedder, few.photo)
-    itself = np.eye(len(few), dtype=np.bool_)
-    assert separation(render, few.identity, photo, few.identity, itself).roc_auc > 0.85
+    photo, render = apply(looks, reserved.photo), apply(looks, reserved.render)
+    assert area_under_curve(photo, render) >= 0.99

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Networks that judge a bundle from outside: trained apart, used nowhere else, shipped so that anyone can evaluate."""
+"""Networks that judge a bundle from outside. The look classifier is shipped here, so that anyone can evaluate."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from lifelike.networks.identity import IdentityNetwork
 from lifelike.networks.look_classifier import LookClassifier
 from lifelike.networks.weights import load_weights
 
-_HERE = Path(__file__).parent
-LOOK_CLASSIFIER_FILE = _HERE / "look_classifier.safetensors"
-IDENTITY_JUDGE_FILE = _HERE / "identity_judge.safetensors"
+LOOK_CLASSIFIER_FILE = Path(__file__).parent / "look_classifier.safetensors"
 
 
 def load_look_classifier(file: Path = LOOK_CLASSIFIER_FILE) -> LookClassifier:
@@ -32,8 +30,8 @@ def load_look_classifier(file: Path = LOOK_CLASSIFIER_FILE) -> LookClassifier:
     return network.eval().requires_grad_(False)
 
 
-def load_identity_judge(file: Path = IDENTITY_JUDGE_FILE) -> IdentityNetwork:
-    """A second identity network, from another seed than the bundle's, which the bundle was never trained against.
+def load_identity_judge(file: Path) -> IdentityNetwork:
+    """A second identity network, e.g. of another seed, which the bundle was never trained against.
 
     Raises:
         LifelikeError: INVALID_FILE when it is missing or damaged.
