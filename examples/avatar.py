@@ -22,9 +22,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from bust.figure import Figure, build_figure, pose_figure
 from bust.landmarks import COUNT
 from bust.person import HAIR_STYLES, Expression, HeadTurn, Person
+from bust.sitters import SITTERS
 from bust.stage import Stage, set_render, set_stage
 
-__all__ = ["HAIR_STYLES", "Expression", "Figure", "HeadTurn", "Person", "Stage", "add_person", "build_scene", "landmarks_in_picture", "pose_figure"]
+__all__ = [
+    "HAIR_STYLES",
+    "SITTERS",
+    "Expression",
+    "Figure",
+    "HeadTurn",
+    "Person",
+    "Stage",
+    "add_person",
+    "build_scene",
+    "landmarks_in_picture",
+    "pose_figure",
+]
 
 
 def build_scene(person: Person | None = None, stage: Stage | None = None, size: int = 512, samples: int = 32) -> Figure:
@@ -70,6 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
         arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
     parser = argparse.ArgumentParser(prog="avatar.py", description="Build a portrait scene of a person who does not exist.")
     parser.add_argument("--seed", type=int, help="a random person (default: the average face)")
+    parser.add_argument("--sitter", choices=sorted(SITTERS), help="one of the portraits shown beside this file")
     parser.add_argument("--yaw", type=float, default=0.0, help="head turn in degrees, to the subject's left")
     parser.add_argument("--pitch", type=float, default=0.0, help="head turn in degrees, upwards")
     parser.add_argument("--roll", type=float, default=0.0, help="head turn in degrees, towards the left shoulder")
@@ -80,10 +94,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--save", type=Path, help="write the scene to this .blend file")
     parser.add_argument("--render", type=Path, help="render to this PNG file")
     chosen = parser.parse_args(arguments)
-    person = Person() if chosen.seed is None else Person.random(chosen.seed)
-    levels = {name: getattr(chosen, name) for name in ("smile", "mouth_open", "brows_up", "blink")}
-    person = person.turned(chosen.yaw, chosen.pitch, chosen.roll).with_expression(**levels)
-    build_scene(person, size=chosen.size, samples=chosen.samples)
+    if chosen.sitter:
+        person, stage = SITTERS[chosen.sitter]
+    else:
+        person, stage = Person() if chosen.seed is None else Person.random(chosen.seed), Stage()
+        levels = {name: getattr(chosen, name) for name in ("smile", "mouth_open", "brows_up", "blink")}
+        person = person.turned(chosen.yaw, chosen.pitch, chosen.roll).with_expression(**levels)
+    build_scene(person, stage, chosen.size, chosen.samples)
     if chosen.save:
         bpy.ops.wm.save_as_mainfile(filepath=str(chosen.save.resolve()))
     if chosen.render:

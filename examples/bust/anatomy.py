@@ -47,8 +47,8 @@ def features(person: Person) -> Features:
     return Features(
         eye=(3.15 + 0.22 * person.eye_spacing, -6.62 + 0.3 * person.eye_depth, 0.0),
         lid=EYE_RADIUS + 0.13,
-        fissure=1.56 + 0.13 * person.eye_size,
-        opening=0.61 + 0.11 * person.eye_size - 0.06 * person.age,
+        fissure=1.61 + 0.13 * person.eye_size,
+        opening=0.56 + 0.11 * person.eye_size - 0.06 * person.age,
         tilt=0.12 + 0.16 * person.eye_tilt - 0.08 * person.age,
         mouth_z=nose_base - 2.25 * long - 0.12 * person.age,
         mouth_half=2.45 + 0.32 * person.mouth_width + 0.15 * (man - 0.5),
@@ -78,7 +78,7 @@ def head_distance(person: Person, points: Array) -> Array:
 
 def _skull(person: Person, place: Features, p: Array) -> Array:
     w, man = place.width, person.masculinity
-    body = ellipsoid(p, (0, 1.4, 2.7), (7.35 * w, 9.2, 8.7))
+    body = ellipsoid(p, (0, 1.4, 2.7), (7.2 * w, 9.2, 8.7))
     body = join(body, ellipsoid(p, (0, -2.6, 4.0 + 0.4 * person.forehead), (6.3 * w, 5.9, 4.9)), 2.0)
     body = join(body, ellipsoid(p, (0, -2.2, -3.4), (6.0 * w, 6.3, 6.6)), 2.2)
     ridge = 0.62 + 0.14 * person.brow_ridge + 0.16 * (man - 0.5)
@@ -153,7 +153,7 @@ def _folds(person: Person, place: Features, p: Array, body: Array) -> Array:
     body = carve(body, groove, 0.35)
     dip = limb(p, (0.0, -9.75, place.mouth_z - 1.45), (1.1, -9.35, place.mouth_z - 1.25), 0.45, 0.3)
     body = carve(body, dip, 0.9)
-    depth = 0.10 + 0.22 * person.age
+    depth = 0.04 + 0.26 * person.age
     start = (place.nose_half + 0.25, -8.9, place.nose_base_z + 0.6)
     end = (place.mouth_half + 0.55, -8.15, place.mouth_z + 0.6)
     body = carve(body, limb(p, start, end, depth, depth * 0.3), 0.9)

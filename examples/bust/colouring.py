@@ -34,17 +34,18 @@ def skin_colours(person: Person, skin: Skin) -> Array:
     shade(spot((place.eye[0], -7.7, -0.9), 1.2) * (0.25 + 0.4 * person.age), (0.86, 0.76, 0.76))
     shade(spot((place.eye[0], -7.7, 0.75), 1.0) * 0.3, (0.90, 0.78, 0.76))
     shade(spot((place.nose_half * 0.46, -9.6, place.nose_base_z + 0.42), 0.3), (0.28, 0.14, 0.12))
-    shade(_beard(skin) * person.stubble * 0.5, (0.50, 0.56, 0.62))
+    shade(_beard(skin) * person.stubble * 0.75, (0.50, 0.56, 0.62))
     cover = np.exp(-(((p[:, 2] - np.interp(np.abs(p[:, 0]), *_brow_line(skin))) / 0.32) ** 2))
     cover *= smoothstep(0.9, 1.6, np.abs(p[:, 0])) * smoothstep(4.9, 4.2, np.abs(p[:, 0])) * (p[:, 1] < -3.0)
-    shade(cover * 0.4, (0.5, 0.45, 0.42))
+    shade(cover * 0.25, (0.5, 0.45, 0.42))
     colours = base * tint
     _colour_lips(colours, person, skin, light)
     for name in ("eye_left", "eye_right"):
         edge = skin.rings[name]
         half = edge.shape[1] // 2
-        colours[edge[0]] *= 0.45
-        colours[edge[1, :half]] *= 0.62
+        colours[edge[0]] *= 0.4
+        colours[edge[0, 2 : half - 1]] *= 0.3
+        colours[edge[1, :half]] *= 0.55
         colours[skin.margins[name][1]] = base * (0.75, 0.45, 0.42)
     if person.hair_style != "bald":
         _colour_scalp(colours, person, skin)

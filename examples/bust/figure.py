@@ -28,6 +28,7 @@ from .teeth import build_teeth
 METRES = 0.01
 NECK = (0.0, 1.8, -9.0)
 HEAD_BONE = "head"
+CHEST_BONE = "chest"
 
 
 @dataclass
@@ -50,9 +51,9 @@ def build_figure(person: Person, collection: bpy.types.Collection) -> Figure:
     hair_parts = build_hair(person)
     hair = None
     if hair_parts:
-        gloss = 0.75 if person.hair_style in ("buzz", "curly") else 0.38
+        gloss = 0.75 if person.hair_style in ("buzz", "curly") else 0.46
         hair = _object("Hair", merged(hair_parts), [coloured("Hair", gloss)], collection)
-        _follow_bone(hair, armature)
+        _follow_bone(hair, armature, hanging=True)
     shirt = _object("Shirt", build_shirt(person), [coloured("Cloth", 0.85, 0.2)], collection)
     figure = Figure(armature, head, eyes, hair, shirt)
     pose_figure(figure, person)
@@ -146,7 +147,7 @@ def _eyes(person: Person, collection: bpy.types.Collection, armature: bpy.types.
 
 
 def _armature(collection: bpy.types.Collection) -> bpy.types.Object:
-    """An armature with one bone from the neck's turning point to the crown."""
+    """An armature with a still bone in the chest and one from the neck's turning point to the crown."""
     armature = bpy.data.objects.new("Neck", bpy.data.armatures.new("Neck"))
     collection.objects.link(armature)
     layer = bpy.context.view_layer
@@ -154,30 +155,39 @@ def _armature(collection: bpy.types.Collection) -> bpy.types.Object:
     before = layer.objects.active
     layer.objects.active = armature
     bpy.ops.object.mode_set(mode="EDIT")
-    bone = armature.data.edit_bones.new(HEAD_BONE)
-    bone.head = Vector(NECK) * METRES
-    bone.tail = (Vector(NECK) + Vector((0.0, 0.0, 20.0))) * METRES
+    for name, low, high in ((CHEST_BONE, -20.0, 0.0), (HEAD_BONE, 0.0, 20.0)):
+        bone = armature.data.edit_bones.new(name)
+        bone.head = (Vector(NECK) + Vector((0.0, 0.0, low))) * METRES
+        bone.tail = (Vector(NECK) + Vector((0.0, 0.0, high))) * METRES
     bpy.ops.object.mode_set(mode="OBJECT")
     layer.objects.active = before
     armature.hide_render = True
     return armature
 
 
-def _follow_bone(item: bpy.types.Object, armature: bpy.types.Object) -> None:
-    """Weight every vertex to the head bone: fully on the head, fading out down the neck."""
+def _follow_bone(item: bpy.types.Object, armature: bpy.types.Object, hanging: bool = False) -> None:
+    """Weight every vertex to the bones: the head's fully on the head, fading into the chest's down the neck."""
     places = np.empty(len(item.data.vertices) * 3, np.float32)
     item.data.vertices.foreach_get("co", places)
-    weights = _bone_weights(places.reshape(-1, 3) / METRES)
-    group = item.vertex_groups.new(name=HEAD_BONE)
-    steps = np.round(weights * 100).astype(int)
-    for step in range(1, 101):
-        group.add(np.flatnonzero(steps == step).tolist(), step / 100.0, "REPLACE")
+    weights = _bone_weights(places.reshape(-1, 3) / METRES, hanging)
+    # Blender scales a vertex's weights to a sum of 1, so the still chest takes what the head leaves.
+    for name, share in ((HEAD_BONE, weights), (CHEST_BONE, 1.0 - weights)):
+        group = item.vertex_groups.new(name=name)
+        steps = np.round(share * 100).astype(int)
+        for step in range(1, 101):
+            group.add(np.flatnonzero(steps == step).tolist(), step / 100.0, "REPLACE")
     modifier = item.modifiers.new("Head turn", "ARMATURE")
     modifier.object = armature
     item.parent = armature
 
 
-def _bone_weights(points: Array) -> Array:
-    """Share (0…1) of the head's turn a place takes part in; the chin hangs lower than the nape."""
+def _bone_weights(points: Array, hanging: bool) -> Array:
+    """Share (0…1) of the head's turn a place takes part in; the chin hangs lower than the nape.
+
+    Skin on the shoulders stays under the shirt; `hanging` hair goes with the head wherever it is.
+    """
     level = points[:, 2] - np.interp(points[:, 1], (-9.0, -3.0, 6.0), (-4.5, -1.0, 0.0))
-    return np.asarray(smoothstep(-19.0, -9.5, level))
+    if hanging:
+        return np.asarray(smoothstep(-22.0, -10.0, level))
+    shoulder = smoothstep(6.2, 8.0, np.abs(points[:, 0])) * smoothstep(-10.0, -12.0, points[:, 2])
+    return np.asarray(smoothstep(-16.0, -9.0, level) * (1.0 - shoulder))

@@ -10,7 +10,8 @@ from .parts import Part, sheet_faces
 from .person import Person
 from .skin import cast
 
-ACROSS = 300
+ACROSS = 600
+CAST_EVERY = 4
 SINK = -0.35
 
 # azimuth from the front, row of the hairline there (see the chart); front, temple, sideburn, over the ear, nape
@@ -43,20 +44,27 @@ def build_hair(person: Person) -> list[Part]:
     a, r = np.meshgrid(azimuth, rows)
     level = np.where(above[:, None], r, 0.0)
     height = np.where(above[:, None], 0.0, r)
+    # The scalp is smooth: cast it on every fourth column and fill in the rest; only the strands need them all.
     origin = np.stack((np.zeros_like(a), np.full_like(a, 0.5), height), axis=-1).reshape(-1, 3)
     turn, rise = np.radians(a), np.radians(level)
     direction = np.stack((np.sin(turn) * np.cos(rise), -np.cos(turn) * np.cos(rise), np.sin(rise)), axis=-1).reshape(-1, 3)
-    scalp = cast(person, origin, direction, np.full(len(origin), 14.0))
-    radius = np.linalg.norm(scalp - origin, axis=1).reshape(a.shape)
+    some = np.arange(len(origin)).reshape(a.shape)[:, ::CAST_EVERY]
+    found = cast(person, origin[some.ravel()], direction[some.ravel()], np.full(some.size, 14.0))
+    known = np.linalg.norm(found - origin[some.ravel()], axis=1).reshape(some.shape)
+    radius = np.stack([np.interp(azimuth, azimuth[::CAST_EVERY], line, period=360.0) for line in known])
+    scalp = origin + direction * radius.reshape(-1, 1)
     row = np.where(above[:, None], r, np.degrees(np.arctan2(height, radius)))
-    inside = row - hairline(person, a)
     groove, strand = _strands(style, a, row, scalp.reshape(*a.shape, 3))
+    line = hairline(person, a)
+    if style in ("bob", "long"):
+        line = np.where(np.abs(a) > 66.0, -80.0, line)
+    inside = row - line + 1.4 * groove + 0.8 * strand
     if style in ("bob", "long"):
         reach = _curtain(person, style, a, row, height, radius, inside)
     else:
         reach = radius + _cap(person, style, a, row, inside)
     cover = np.clip((reach - radius) / 0.6, 0.0, 1.0)
-    depth = {"buzz": 0.0, "short": 0.10, "curly": 0.0}.get(style, 0.13)
+    depth = {"buzz": 0.0, "short": 0.10, "curly": 0.0}.get(style, 0.11)
     reach = reach + depth * groove * cover
     if style == "curly":
         reach = reach + _curls(scalp.reshape(*a.shape, 3) * (1.0, 1.0, 1.0)) * cover
@@ -64,7 +72,7 @@ def build_hair(person: Person) -> list[Part]:
     vertices = vertices.reshape(len(rows), ACROSS, 3)
     buried = ((reach < radius - 0.2) & (inside < -2.0)).reshape(-1)
     vertices[0] = vertices[0].mean(axis=0)
-    tone = np.clip(1.0 + 0.30 * strand, 0.5, 1.6).reshape(-1, 1) * (0.72 + 0.28 * np.clip(groove, -1, 1).reshape(-1, 1) * (depth > 0))
+    tone = np.clip(1.0 + 0.35 * strand, 0.5, 1.6).reshape(-1, 1) * (0.72 + 0.28 * np.clip(groove, -1, 1).reshape(-1, 1) * (depth > 0))
     colours = np.array(person.hair_colour) * tone
     # What lies under the skin is left out: an opening mouth would bring it to light.
     faces = [face for face in sheet_faces(len(rows), ACROSS, wrap=True) if not buried[list(face)].all()]
@@ -111,7 +119,7 @@ def _curtain(person: Person, style: str, azimuth: Array, row: Array, height: Arr
         front = 62.0 - 14.0 * smoothstep(-2.0, -16.0, height)
     open_face = smoothstep(front - 3.0, front + 9.0, away)
     hanging = radius - 0.6 + (fall - radius + 0.6) * open_face**0.7
-    side = smoothstep(30.0, 0.0, row)
+    side = smoothstep(32.0, -5.0, row)
     return np.asarray(np.where(row > 32.0, cap, np.maximum(cap, cap + (hanging - cap) * side)))
 
 
@@ -124,10 +132,12 @@ def _strands(style: str, azimuth: Array, row: Array, scalp: Array) -> tuple[Arra
         across = np.degrees(np.arctan2(x, z + 4.0)) * 1.6 + 2.5 * np.sin(y * 0.35) + azimuth * 0.15
     else:
         across = azimuth + 4.0 * np.sin(row * 0.05)
-    coarse = np.sin(across * 0.42 + 1.1 * np.sin(across * 0.13)) * 0.6
-    fine = np.sin(across * 1.13 + 0.7 * np.sin(across * 0.31) + row * 0.02) * 0.4
+    coarse = np.sin(across * 0.42 + 1.1 * np.sin(across * 0.13)) * 0.45
+    fine = np.sin(across * 1.6 + 0.7 * np.sin(across * 0.31) + row * 0.02) * 0.4
+    fine += np.sin(across * 3.3 + 1.9 * np.sin(across * 0.47) - row * 0.03) * 0.35
     fade = smoothstep(86.0, 72.0, row)
-    strand = 0.5 * np.sin(across * 1.9 + 0.4 * np.sin(row * 0.09)) + 0.5 * np.sin(across * 0.77 + 2.0)
+    strand = 0.4 * np.sin(across * 1.9 + 0.4 * np.sin(row * 0.09)) + 0.3 * np.sin(across * 0.77 + 2.0)
+    strand += 0.4 * np.sin(across * 4.3 + 2.0 * np.sin(across * 0.6))
     return (coarse + fine) * fade, strand * (0.4 + 0.6 * fade)
 
 
@@ -149,6 +159,6 @@ def _bun(person: Person) -> Part:
     x = radius * np.cos(rise) * np.cos(turn)
     z = radius * np.cos(rise) * np.sin(turn)
     y = radius * 0.85 * np.sin(rise) * np.ones_like(turn)
-    vertices = np.stack((x, y + 11.2, z + 6.2), axis=-1).reshape(-1, 3)
+    vertices = np.stack((x, y + 7.2, z + 11.6), axis=-1).reshape(-1, 3)
     colours = np.array(person.hair_colour) * (1.0 + 0.25 * twist.reshape(-1, 1))
     return Part(vertices, sheet_faces(down, around, wrap=True), colours)

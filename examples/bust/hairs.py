@@ -35,7 +35,7 @@ def ribbons(roots: Array, directions: Array, bends: Array, lengths: Array, width
 def build_brows(person: Person, skin: Skin, dice: np.random.Generator) -> list[Part]:
     """Left and right brow, denser and upright near the nose, thin and swept outwards at the temple."""
     man = person.masculinity
-    count = int(420 + 120 * person.brow_thickness + 130 * man)
+    count = int(520 + 120 * person.brow_thickness + 130 * man)
     along = dice.beta(1.15, 1.35, count)
     thickness = (0.30 + 0.12 * person.brow_thickness + 0.16 * (man - 0.4)) * (1.0 - 0.72 * along**2) * (0.55 + 0.45 * np.minimum(along * 6, 1))
     across = np.clip(dice.normal(0.0, 0.42, count), -1.0, 1.0)
@@ -54,7 +54,7 @@ def build_brows(person: Person, skin: Skin, dice: np.random.Generator) -> list[P
     colour = np.array(person.hair_colour) * (0.45 if max(person.hair_colour) > 0.2 else 0.8)
     # A ribbon lies in the skin; lift each root so that curved skin does not swallow its hair.
     roots[:, 1] -= 0.07
-    left = ribbons(roots, directions, bends, lengths, 0.055, colour, anchors)
+    left = ribbons(roots, directions, bends, lengths, 0.038, colour, anchors)
     right = mirrored(left)
     right.anchors = _other_side(skin, left.anchors)
     return [left, right]

@@ -43,22 +43,26 @@ def _column(count: int, turn: float) -> int:
 
 
 def _outline(skin: Skin, candidates: Array) -> Array:
-    """Seventeen targets: beside the ears downwards, then where the jaw's silhouette turns under the chin."""
+    """Seventeen targets at even distances along the outline: from beside the ears along the jaw round the chin."""
     rows = np.array([skin.chart.points[i, 1] for i in candidates])
     face = skin.vertices[candidates][(rows > -54.0) & (rows < 12.0)]
     right = face[(face[:, 0] < 0.0) & (face[:, 1] < 1.5)]
-    targets = []
-    for level in (-0.3, -2.1, -3.9):
-        near = right[(np.abs(right[:, 2] - level) < 0.45) & (np.abs(right[:, 1] + 0.3) < 1.2)]
-        targets.append(near[near[:, 0].argmin()] if len(near) else right[right[:, 0].argmin()])
-    for angle in (14.0, 33.0, 48.0, 61.0, 74.0):
-        facing = np.array((-np.cos(np.radians(angle)), -0.35, -np.sin(np.radians(angle))))
-        low = right[right[:, 2] < -4.5]
-        targets.append(low[(low @ facing).argmax()])
+    sides = []
+    for level in np.arange(-0.3, -4.6, -0.6):
+        near = right[(np.abs(right[:, 2] - level) < 0.4) & (np.abs(right[:, 1] + 0.3) < 1.2)]
+        sides.append(near[near[:, 0].argmin()])
     middle = face[(np.abs(face[:, 0]) < 0.1) & (face[:, 2] < -8.0)]
     chin = middle[(middle @ np.array((0.0, -0.5, -1.0))).argmax()]
-    half = np.array(targets)
-    return np.vstack((half, chin[None], half[::-1] * (-1.0, 1.0, 1.0)))
+    # The furthest places towards left-and-down directions trace the jaw's silhouette from its angle to the chin.
+    low = right[(right[:, 2] < sides[-1][2]) & (right[:, 2] > chin[2] - 0.1)]
+    angles = np.radians(np.arange(12.0, 82.0, 3.0))
+    towards = np.stack((-np.cos(angles), np.full_like(angles, -0.3), -np.sin(angles)), axis=1)
+    jaw = low[(low @ towards.T).argmax(axis=0)]
+    path = np.vstack((sides, jaw, chin[None]))
+    length = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))))
+    even = np.linspace(0.0, length[-1], 9)
+    half = np.stack([np.interp(even, length, path[:, axis]) for axis in range(3)], axis=1)
+    return np.vstack((half, half[-2::-1] * (-1.0, 1.0, 1.0)))
 
 
 def brow_curve(skin: Skin, along: Array) -> Array:

@@ -70,8 +70,8 @@ def lid_edge(place: Features, count: int, side: float, closed: float = 0.0) -> A
     eased = np.sin(along * np.pi / 2.0) * 0.35 + along * 0.65
     x = eased * place.fissure
     # The upper lid peaks a little towards the nose, the lower lid sags a little outwards.
-    high = np.clip(1.0 - np.abs(along) ** 2.0, 0.0, None) ** 0.8 * (1.0 - 0.2 * outward) * place.opening * 1.15
-    low = -np.clip(1.0 - np.abs(along) ** 2.2, 0.0, None) ** 0.85 * (1.0 + 0.25 * outward) * place.opening * 0.8
+    high = np.clip(1.0 - np.abs(along) ** 2.0, 0.0, None) ** 0.8 * (1.0 - 0.2 * outward) * place.opening * 0.98
+    low = -np.clip(1.0 - np.abs(along) ** 2.2, 0.0, None) ** 0.85 * (1.0 + 0.25 * outward) * place.opening * 0.84
     z = np.where(upper, high + (low * 0.92 - high) * closed, low) + place.tilt * outward
     plane = np.stack((x, z), axis=1)
     depth = np.sqrt(np.clip(place.lid**2 - (plane**2).sum(axis=1), 0.12, None))

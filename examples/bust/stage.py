@@ -19,13 +19,13 @@ TARGET = Vector((0.0, -0.02, -0.04))
 class Stage:
     """Light, camera and backdrop. Angles in degrees around the head: 0 in front, positive to the subject's left."""
 
-    key_angle: float = 40.0
+    key_angle: float = 42.0
     key_height: float = 30.0
-    key_power: float = 22.0
+    key_power: float = 24.0
     fill_power: float = 7.0
-    rim_power: float = 22.0
+    rim_power: float = 13.0
     light_size: float = 0.35
-    ambient: float = 0.28
+    ambient: float = 0.22
     backdrop: Colour = (0.18, 0.20, 0.23)
     camera_yaw: float = 0.0
     camera_pitch: float = 2.0
