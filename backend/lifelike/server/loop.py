@@ -148,10 +148,14 @@ class Server:
             self._admit(client, message)
             self._answer(message, client)
         except Exception as error:
-            failure = explain(error, self._log_file)
-            if failure.code is ErrorCode.INTERNAL:
-                log.exception("a message could not be handled")
-            self._send(client, as_message(failure, job))
+            self._send(client, as_message(self._told(error), job))
+
+    def _told(self, error: Exception) -> LifelikeError:
+        """What to answer, with the details in the log; apart for the same reason as in `Workbench`."""
+        failure = explain(error, self._log_file)
+        if failure.code is ErrorCode.INTERNAL:
+            log.error("a message could not be handled", exc_info=error)
+        return failure
 
     def _admit(self, client: bytes, message: Message) -> None:
         """Only clients that said hello are served."""

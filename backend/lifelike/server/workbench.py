@@ -20,6 +20,9 @@ from lifelike_protocol.messages import Progress, Stage
 # Twenty messages a second are enough for a smooth bar.
 PROGRESS_SECONDS = 0.05
 
+# So long without a job, and freed memory goes back to the system.
+REST_SECONDS = 0.2
+
 log = logging.getLogger(__name__)
 
 
@@ -44,6 +47,7 @@ class Workbench:
         self._idle_unload = idle_unload
         self._limits = limits
         self._log_file = log_file
+        self._rested = True
         # A daemon, so that a step that can't be interrupted doesn't keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="work", daemon=True)
 
@@ -65,14 +69,17 @@ class Workbench:
 
     def _take_one(self) -> None:
         unloadable = self._idle_unload > 0 and self._worker.loaded_bundles
-        job = self._queue.take(self._idle_unload if unloadable else None)
+        patience = (self._idle_unload if unloadable else None) if self._rested else REST_SECONDS
+        job = self._queue.take(patience)
         if job is not None:
+            self._rested = False
             parts = self._answer(job)
             self._queue.done()
             self._outbox.post(Note(job, parts, last=True))
-            # Once the client has its answer on the way, so that nobody waits for it.
-            del job, parts
+        elif not self._rested:
+            # Now the answer has left too, and nobody waits for the few milliseconds this takes.
             trim_heap()
+            self._rested = True
         elif unloadable and not self._queue.closed:
             self._worker.unload()
 
@@ -81,12 +88,20 @@ class Workbench:
         try:
             return encode(self._worker.work(job.name, job.frame, job.settings, ProgressReport(self, job)), self._limits)
         except Exception as error:
-            failure = explain(error, self._log_file)
-            if failure.code is ErrorCode.INTERNAL:
-                log.exception("job %s failed", job.name)
-            else:
-                log.info("job %s ended: %s", job.name, failure)
-            return encode(as_message(failure, job.name))
+            return encode(as_message(self._told(job, error), job.name))
+
+    def _told(self, job: Job, error: Exception) -> LifelikeError:
+        """What to answer, with the details in the log.
+
+        A function of its own: kept in a variable where it was caught, an exception and the frames of its traceback,
+        pictures among them, would hold each other in memory.
+        """
+        failure = explain(error, self._log_file)
+        if failure.code is ErrorCode.INTERNAL:
+            log.error("job %s failed", job.name, exc_info=error)
+        else:
+            log.info("job %s ended: %s", job.name, failure)
+        return failure
 
     def progress(self, job: Job, stage: Stage, fraction: float) -> None:
         """Tell the client of `job` how far it is."""
