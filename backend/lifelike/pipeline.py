@@ -73,7 +73,7 @@ class Pipeline:
         with clock.stage(Stage.LOCATE):
             display = to_display(frame.pixels, frame.encoding)
             locator = None if self.bundle.locator is None else self.bundle.locator.locate
-            faces = locate_faces(display, frame.faces, locator)
+            faces = locate_faces(display, frame.faces, locator, str(self.bundle.device))
         with clock.stage(Stage.ALIGN):
             portraits = [self._align(display, face) for face in clock.each(faces)]
         with clock.stage(Stage.INVERT), clock.inside(self.bundle.encoder.down):

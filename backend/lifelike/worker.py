@@ -15,6 +15,7 @@ from attrs import frozen
 from lifelike.bundles import Bundle, find_bundle, load_bundle
 from lifelike.bundles.file import weights_file
 from lifelike.devices import choose_device, give_memory_back
+from lifelike.faces import pretrained_landmarks
 from lifelike.failures import is_out_of_memory, out_of_memory
 from lifelike.pipeline import Pipeline
 from lifelike_protocol.messages import PROTOCOL_VERSION, Frame, Provenance, Result, Settings, Stage
@@ -117,6 +118,7 @@ class Worker:
         if self._loaded is not None:
             log.info("unloading bundle %s", self._loaded.name)
         self._loaded = None
+        pretrained_landmarks.release()
         give_memory_back()
 
 
