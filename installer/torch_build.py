@@ -12,6 +12,8 @@ The CUDA build runs without a GPU, too. It cannot be had without its CUDA librar
 from __future__ import annotations
 
 import json
+import platform
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -89,9 +91,8 @@ def build_of(version: str, requirements: list[str]) -> str:
 
 def _applies_here(marker: str) -> bool:
     """Whether the platform in a dependency's marker is this one; only the form torch uses is read."""
-    names = [name for name in ("Linux", "Windows", "Darwin", "linux", "win32", "darwin") if name in marker]
-    here = {"linux": ("Linux", "linux"), "win32": ("Windows", "win32"), "darwin": ("Darwin", "darwin")}
-    return not names or any(name in here.get(sys.platform, ()) for name in names)
+    named = re.findall(r"""(?:platform_system|sys_platform)\s*==\s*['"](\w+)['"]""", marker)
+    return not named or sys.platform in named or platform.system() in named
 
 
 def judge(found: str, choice: TorchChoice) -> str:
