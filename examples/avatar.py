@@ -81,7 +81,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Command line: build a portrait, save it, render it."""
     if arguments is None:
         arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
-    parser = argparse.ArgumentParser(prog="avatar.py", description="Build a portrait scene of a person who does not exist.")
+    parser = argparse.ArgumentParser(
+        prog="avatar.py", description="Build a portrait scene of a person who does not exist."
+    )
     parser.add_argument("--seed", type=int, help="a random person (default: the average face)")
     parser.add_argument("--sitter", choices=sorted(SITTERS), help="one of the portraits shown beside this file")
     parser.add_argument("--yaw", type=float, default=0.0, help="head turn in degrees, to the subject's left")

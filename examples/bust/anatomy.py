@@ -92,7 +92,17 @@ def _jaw(person: Person, place: Features, p: Array, body: Array) -> Array:
     chin_y = -7.75 - 0.45 * person.chin_depth - 0.25 * (man - 0.5)
     fat = 0.22 * person.fullness
     jaw_z = place.chin_z * 0.64
-    body = join(body, limb(p, (gonion, -0.6, jaw_z), (0.9, chin_y + 0.3, place.chin_z + 0.3), 1.05 + 0.45 * man + fat, 0.9 + 0.25 * man + fat), 2.2)
+    body = join(
+        body,
+        limb(
+            p,
+            (gonion, -0.6, jaw_z),
+            (0.9, chin_y + 0.3, place.chin_z + 0.3),
+            1.05 + 0.45 * man + fat,
+            0.9 + 0.25 * man + fat,
+        ),
+        2.2,
+    )
     body = join(body, limb(p, (gonion, -0.6, jaw_z), (5.5 * w, 0.0, -1.0), 1.3 + fat, 1.2), 2.4)
     body = join(body, ellipsoid(p, (4.0 * w, -2.6, -4.6), (2.35 + fat, 3.6, 3.4)), 2.0)
     chin = ellipsoid(p, (0, chin_y - 0.12, place.chin_z), (1.35 + 0.45 * man, 1.2, 1.1))
@@ -127,7 +137,9 @@ def _orbit(person: Person, place: Features, p: Array, body: Array) -> Array:
     body = join(body, lids, 0.34)
     bag = 0.16 * person.age
     if bag > 0.03:
-        body = join(body, limb(p, (ex - 1.1, ey - 0.75, -1.25), (ex + 1.0, ey - 0.35, -1.25), 0.3 + bag, 0.25 + bag), 0.5)
+        body = join(
+            body, limb(p, (ex - 1.1, ey - 0.75, -1.25), (ex + 1.0, ey - 0.35, -1.25), 0.3 + bag, 0.25 + bag), 0.5
+        )
     return body
 
 

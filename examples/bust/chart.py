@@ -9,6 +9,7 @@ all of them share one topology; only the rings' curves differ.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,7 +162,7 @@ def build_chart() -> Chart:
 def ring_faces(rings: Array) -> list[tuple[int, ...]]:
     """Quads between consecutive closed rings (steps, K), facing outwards for rings growing from an opening."""
     faces = []
-    for inner, outer in zip(rings[:-1], rings[1:], strict=True):
+    for inner, outer in itertools.pairwise(rings):
         for a, b, c, d in zip(inner, np.roll(inner, -1), np.roll(outer, -1), outer, strict=True):
             faces.append((int(a), int(b), int(c), int(d)))
     return faces

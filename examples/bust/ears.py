@@ -45,8 +45,8 @@ def _ear_shape() -> Array:
     rise = 3.05 * np.sin(angle) - 0.25 * np.cos(angle)
     from_front = np.abs((angle - np.pi + np.pi) % (2.0 * np.pi) - np.pi)
     front = np.exp(-(((np.pi - from_front) / 0.75) ** 2))
-    lobe = np.exp(-((((angle - 1.5 * np.pi) + np.pi) % (2 * np.pi) - np.pi) / 0.62) ** 2)
-    tragus = np.exp(-((((angle - 1.06 * np.pi) + np.pi) % (2 * np.pi) - np.pi) / 0.28) ** 2)
+    lobe = np.exp(-(((((angle - 1.5 * np.pi) + np.pi) % (2 * np.pi) - np.pi) / 0.62) ** 2))
+    tragus = np.exp(-(((((angle - 1.06 * np.pi) + np.pi) % (2 * np.pi) - np.pi) / 0.28) ** 2))
     stations = []
     for index, (scale, height) in enumerate(RINGS):
         level = np.full(AROUND, height)

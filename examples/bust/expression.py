@@ -71,7 +71,9 @@ def _mouth_open(skin: Skin) -> Array:
     move[:, 1] = y * np.cos(angle) - z * np.sin(angle) - y
     move[:, 2] = y * np.sin(angle) + z * np.cos(angle) - z
     corner = _near(p, (place.mouth_half, place.lips_y + 0.7, place.mouth_z), (1.2, 2.5, 1.2))
-    raised = np.exp(-((p[:, 0] / 1.9) ** 2)) * np.exp(-(((p[:, 2] - place.mouth_z - 0.4) / 0.8) ** 2)) * (p[:, 1] < -6.0)
+    raised = (
+        np.exp(-((p[:, 0] / 1.9) ** 2)) * np.exp(-(((p[:, 2] - place.mouth_z - 0.4) / 0.8) ** 2)) * (p[:, 1] < -6.0)
+    )
     move[:, 2] += 0.16 * raised * (1.0 - lower)
     move[:, 0] -= np.sign(p[:, 0]) * 0.18 * corner
     return move
@@ -105,4 +107,3 @@ def _blink(person: Person, skin: Skin) -> Array:
             move[layer] = centre + unit * radius - skin.vertices[layer]
     chart.points[:] = before
     return move
-

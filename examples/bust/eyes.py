@@ -26,7 +26,9 @@ def _lathe(profile: Array) -> Array:
 def build_eyeball(person: Person) -> Part:
     """One eyeball around the origin, looking forward."""
     limbus = np.sqrt(EYE_RADIUS**2 - IRIS**2)
-    disc = np.array([(r, limbus - 0.16 + 0.12 * (r / IRIS) ** 2) for r in (0.0, 0.1, 0.2, 0.23, 0.3, 0.38, 0.46, 0.53, 0.585)])
+    disc = np.array(
+        [(r, limbus - 0.16 + 0.12 * (r / IRIS) ** 2) for r in (0.0, 0.1, 0.2, 0.23, 0.3, 0.38, 0.46, 0.53, 0.585)]
+    )
     turn = np.linspace(np.arcsin(IRIS / EYE_RADIUS), np.pi, 34)
     profile = np.vstack((disc, np.stack((np.sin(turn), np.cos(turn)), axis=1) * EYE_RADIUS))
     vertices = _lathe(profile)

@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 from mathutils import Euler, Vector
 
+from .anatomy import features
 from .clothing import build_shirt
 from .colouring import skin_colours
 from .distance import Array, smoothstep
@@ -123,8 +124,6 @@ def _head(person: Person, collection: bpy.types.Collection) -> bpy.types.Object:
 
 def _eyes(person: Person, collection: bpy.types.Collection, armature: bpy.types.Object) -> list[bpy.types.Object]:
     """Both eyeballs with their corneas, turning with the head bone."""
-    from .anatomy import features
-
     eye = features(person).eye
     ball, cap = build_eyeball(person), build_cornea()
     both = merged([ball, cap])

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hair as a shell over the head: a thickness for every direction, grooved along the strands, sunk in at the hairline."""
+"""Hair as a shell over the head: a thickness in every direction, grooved along the strands, sunk at the hairline."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,12 +14,47 @@ from .skin import cast
 
 ACROSS = 600
 CAST_EVERY = 4
+# How low (cm) hair hangs, and in how many rows.
+HANGING = {"bob": (-11.5, 56), "long": (-16.5, 56)}
 SINK = -0.35
 
-# azimuth from the front, row of the hairline there (see the chart); front, temple, sideburn, over the ear, nape
+# Azimuth from the front, row of the hairline there (see the chart): front, temple, sideburn, over the ear, nape.
 HAIRLINE = np.array(
-    [(0, 42), (22, 42.5), (38, 40), (50, 31), (58, 22), (66, 8), (74, -9), (82, -8), (88, 10), (104, 12), (116, -12), (135, -30), (180, -38)]
-)  # fmt: skip
+    [
+        (0, 42),
+        (22, 42.5),
+        (38, 40),
+        (50, 31),
+        (58, 22),
+        (66, 8),
+        (74, -9),
+        (82, -8),
+        (88, 10),
+        (104, 12),
+        (116, -12),
+        (135, -30),
+        (180, -38),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Scalp:
+    """Rays from the head's axis through the scalp, (rows, ACROSS) each but `origin`, `direction` and `place` (…, 3).
+
+    Above the middle of the head the rays fan out upwards, below it they are level, so that hair can hang.
+    """
+
+    azimuth: Array
+    row: Array
+    height: Array
+    origin: Array
+    direction: Array
+    radius: Array
+
+    @property
+    def place(self) -> Array:
+        return self.origin + self.direction * self.radius[..., None]
 
 
 def hairline(person: Person, azimuth: Array) -> Array:
@@ -37,60 +74,61 @@ def build_hair(person: Person) -> list[Part]:
     style = person.hair_style
     if style == "bald":
         return []
-    azimuth = np.linspace(-180.0, 180.0, ACROSS, endpoint=False)
-    length = {"bob": -11.5, "long": -16.5}.get(style, -9.5)
-    rows = np.concatenate((np.linspace(89.5, 1.0, 76), np.linspace(0.0, length, 30 if style not in ("bob", "long") else 56)))
-    above = np.arange(len(rows)) < 76
-    a, r = np.meshgrid(azimuth, rows)
-    level = np.where(above[:, None], r, 0.0)
-    height = np.where(above[:, None], 0.0, r)
-    # The scalp is smooth: cast it on every fourth column and fill in the rest; only the strands need them all.
-    origin = np.stack((np.zeros_like(a), np.full_like(a, 0.5), height), axis=-1).reshape(-1, 3)
-    turn, rise = np.radians(a), np.radians(level)
-    direction = np.stack((np.sin(turn) * np.cos(rise), -np.cos(turn) * np.cos(rise), np.sin(rise)), axis=-1).reshape(-1, 3)
-    some = np.arange(len(origin)).reshape(a.shape)[:, ::CAST_EVERY]
-    found = cast(person, origin[some.ravel()], direction[some.ravel()], np.full(some.size, 14.0))
-    known = np.linalg.norm(found - origin[some.ravel()], axis=1).reshape(some.shape)
-    radius = np.stack([np.interp(azimuth, azimuth[::CAST_EVERY], line, period=360.0) for line in known])
-    scalp = origin + direction * radius.reshape(-1, 1)
-    row = np.where(above[:, None], r, np.degrees(np.arctan2(height, radius)))
-    groove, strand = _strands(style, a, row, scalp.reshape(*a.shape, 3))
-    line = hairline(person, a)
-    if style in ("bob", "long"):
-        line = np.where(np.abs(a) > 66.0, -80.0, line)
-    inside = row - line + 1.4 * groove + 0.8 * strand
-    if style in ("bob", "long"):
-        reach = _curtain(person, style, a, row, height, radius, inside)
-    else:
-        reach = radius + _cap(person, style, a, row, inside)
-    cover = np.clip((reach - radius) / 0.6, 0.0, 1.0)
+    scalp = _scalp(person)
+    groove, strand = _strands(style, scalp)
+    line = hairline(person, scalp.azimuth)
+    if style in HANGING:
+        line = np.where(np.abs(scalp.azimuth) > 66.0, -80.0, line)
+    inside = scalp.row - line + 1.4 * groove + 0.8 * strand
+    shape = _curtain if style in HANGING else _cap
+    reach = shape(style, scalp, inside)
+    cover = np.clip((reach - scalp.radius) / 0.6, 0.0, 1.0)
     depth = {"buzz": 0.0, "short": 0.10, "curly": 0.0}.get(style, 0.11)
-    reach = reach + depth * groove * cover
-    if style == "curly":
-        reach = reach + _curls(scalp.reshape(*a.shape, 3) * (1.0, 1.0, 1.0)) * cover
-    vertices = origin + direction * reach.reshape(-1, 1)
-    vertices = vertices.reshape(len(rows), ACROSS, 3)
-    buried = ((reach < radius - 0.2) & (inside < -2.0)).reshape(-1)
+    reach = reach + cover * (_curls(scalp.place) if style == "curly" else depth * groove)
+    vertices = scalp.origin + scalp.direction * reach[..., None]
     vertices[0] = vertices[0].mean(axis=0)
-    tone = np.clip(1.0 + 0.35 * strand, 0.5, 1.6).reshape(-1, 1) * (0.72 + 0.28 * np.clip(groove, -1, 1).reshape(-1, 1) * (depth > 0))
-    colours = np.array(person.hair_colour) * tone
+    hollow = 0.72 + 0.28 * np.clip(groove, -1.0, 1.0) if depth else np.full_like(groove, 0.72)
+    tone = np.clip(1.0 + 0.35 * strand, 0.5, 1.6) * hollow
+    colours = np.array(person.hair_colour) * tone.reshape(-1, 1)
     # What lies under the skin is left out: an opening mouth would bring it to light.
-    faces = [face for face in sheet_faces(len(rows), ACROSS, wrap=True) if not buried[list(face)].all()]
+    buried = ((reach < scalp.radius - 0.2) & (inside < -2.0)).reshape(-1)
+    faces = [face for face in sheet_faces(*reach.shape, wrap=True) if not buried[list(face)].all()]
     parts = [Part(vertices.reshape(-1, 3), faces, colours)]
-    if style == "bun":
-        parts.append(_bun(person))
-    return parts
+    return [*parts, _bun(person)] if style == "bun" else parts
 
 
-def _cap(person: Person, style: str, azimuth: Array, row: Array, inside: Array) -> Array:
-    """Thickness (cm) over the scalp for the styles that follow the head."""
+def _scalp(person: Person) -> Scalp:
+    """The head without hair, as far down as the style hangs."""
+    low, count = HANGING.get(person.hair_style, (-9.5, 30))
+    azimuth = np.linspace(-180.0, 180.0, ACROSS, endpoint=False)
+    rises = np.concatenate((np.linspace(89.5, 1.0, 76), np.zeros(count)))
+    heights = np.concatenate((np.zeros(76), np.linspace(0.0, low, count)))
+    a, rise = np.meshgrid(azimuth, rises)
+    height = np.repeat(heights[:, None], ACROSS, axis=1)
+    origin = np.stack((np.zeros_like(a), np.full_like(a, 0.5), height), axis=-1)
+    turn, tilt = np.radians(a), np.radians(rise)
+    direction = np.stack((np.sin(turn) * np.cos(tilt), -np.cos(turn) * np.cos(tilt), np.sin(tilt)), axis=-1)
+    # The scalp is smooth: cast it on every fourth column and fill in the rest; only the strands need them all.
+    some = origin[:, ::CAST_EVERY].reshape(-1, 3)
+    found = cast(person, some, direction[:, ::CAST_EVERY].reshape(-1, 3), np.full(len(some), 14.0))
+    known = np.linalg.norm(found - some, axis=1).reshape(len(rises), -1)
+    radius = np.stack([np.interp(azimuth, azimuth[::CAST_EVERY], line, period=360.0) for line in known])
+    row = np.where(height < 0.0, np.degrees(np.arctan2(height, radius)), rise)
+    return Scalp(a, row, height, origin, direction, radius)
+
+
+def _cap(style: str, scalp: Scalp, inside: Array) -> Array:
+    """Distance from the axis (cm) for the styles that follow the head."""
+    azimuth, row = scalp.azimuth, scalp.row
     top = smoothstep(15.0, 60.0, row)
     back = smoothstep(70.0, 120.0, np.abs(azimuth))
     if style == "buzz":
-        return np.asarray(SINK + (0.42) * smoothstep(-2.0, 2.5, inside))
+        return np.asarray(scalp.radius + SINK + 0.42 * smoothstep(-2.0, 2.5, inside))
     if style == "short":
         body = 0.45 + 0.95 * top + 0.25 * back * top
-        body = body + 0.45 * smoothstep(35.0, 0.0, np.abs(azimuth)) * smoothstep(35.0, 48.0, row) * smoothstep(75.0, 50.0, row)
+        body = body + 0.45 * smoothstep(35.0, 0.0, np.abs(azimuth)) * smoothstep(35.0, 48.0, row) * smoothstep(
+            75.0, 50.0, row
+        )
         width = 7.0
     elif style == "swept":
         body = 0.5 + 1.2 * top + 0.6 * smoothstep(60.0, -40.0, azimuth) * top
@@ -101,17 +139,22 @@ def _cap(person: Person, style: str, azimuth: Array, row: Array, inside: Array) 
     else:
         body = 1.1 + 1.3 * top + 0.6 * back
         width = 12.0
-    return np.asarray(SINK + (body - SINK) * smoothstep(-1.5, width, inside) ** 0.8)
+    return np.asarray(scalp.radius + SINK + (body - SINK) * smoothstep(-1.5, width, inside) ** 0.8)
 
 
-def _curtain(person: Person, style: str, azimuth: Array, row: Array, height: Array, radius: Array, inside: Array) -> Array:
+def _curtain(style: str, scalp: Scalp, inside: Array) -> Array:
     """Distance from the axis for hair that falls beside the face and over the neck."""
-    away = np.abs(azimuth)
+    row, height, radius = scalp.row, scalp.height, scalp.radius
+    away = np.abs(scalp.azimuth)
     top = smoothstep(20.0, 65.0, row)
     cap = radius + SINK + (0.75 + 0.55 * top - SINK) * smoothstep(-1.5, 6.0, inside)
     widest = 9.1 + 0.35 * smoothstep(60.0, 180.0, away) * 1.0
     if style == "bob":
-        fall = widest + 0.9 * np.sin(np.clip(-height / 11.5, 0.0, 1.0) * np.pi * 0.75) - 0.9 * smoothstep(-8.0, -11.5, height)
+        fall = (
+            widest
+            + 0.9 * np.sin(np.clip(-height / 11.5, 0.0, 1.0) * np.pi * 0.75)
+            - 0.9 * smoothstep(-8.0, -11.5, height)
+        )
         front = 58.0 - 8.0 * smoothstep(0.0, -10.0, height)
     else:
         fall = widest + 1.0 * smoothstep(-2.0, -20.0, height) + 0.15 * np.sin(height * 0.7)
@@ -123,9 +166,10 @@ def _curtain(person: Person, style: str, azimuth: Array, row: Array, height: Arr
     return np.asarray(np.where(row > 32.0, cap, np.maximum(cap, cap + (hanging - cap) * side)))
 
 
-def _strands(style: str, azimuth: Array, row: Array, scalp: Array) -> tuple[Array, Array]:
+def _strands(style: str, scalp: Scalp) -> tuple[Array, Array]:
     """Groove profile (-1…1) and colour variation (-1…1) across the direction the strands run."""
-    x, y, z = scalp[..., 0], scalp[..., 1], scalp[..., 2]
+    azimuth, row = scalp.azimuth, scalp.row
+    x, y, z = np.moveaxis(scalp.place, -1, 0)
     if style in ("swept", "bun"):
         across = np.degrees(np.arctan2(x, z + 4.0)) * 1.5
     elif style == "short":
@@ -141,10 +185,12 @@ def _strands(style: str, azimuth: Array, row: Array, scalp: Array) -> tuple[Arra
     return (coarse + fine) * fade, strand * (0.4 + 0.6 * fade)
 
 
-def _curls(scalp: Array) -> Array:
+def _curls(place: Array) -> Array:
     """Bumps of curly hair (cm)."""
-    x, y, z = (scalp[..., axis] for axis in range(3))
-    wave = np.sin(2.3 * x + 1.3 * np.sin(1.9 * z)) * np.sin(2.5 * y + 1.1 * np.sin(2.2 * x)) + np.sin(2.7 * z + 1.7 * np.sin(1.6 * y))
+    x, y, z = np.moveaxis(place, -1, 0)
+    wave = np.sin(2.3 * x + 1.3 * np.sin(1.9 * z)) * np.sin(2.5 * y + 1.1 * np.sin(2.2 * x)) + np.sin(
+        2.7 * z + 1.7 * np.sin(1.6 * y)
+    )
     small = np.sin(5.1 * x + 2.0 * np.sin(3.0 * y)) * np.sin(5.6 * z + 1.2 * np.sin(4.1 * x)) * np.sin(4.7 * y)
     return np.asarray(0.22 * wave + 0.3 * small)
 

@@ -14,7 +14,9 @@ from .skin import Skin
 SEGMENTS = 4
 
 
-def ribbons(roots: Array, directions: Array, bends: Array, lengths: Array, width: float, colour: Array, anchors: Array) -> Part:
+def ribbons(
+    roots: Array, directions: Array, bends: Array, lengths: Array, width: float, colour: Array, anchors: Array
+) -> Part:
     """Hairs (N) growing from `roots` along unit `directions`, curving towards `bends` (N, 3), tapering to a point."""
     count = len(roots)
     along = np.linspace(0.0, 1.0, SEGMENTS + 1)[None, :, None]
@@ -37,11 +39,17 @@ def build_brows(person: Person, skin: Skin, dice: np.random.Generator) -> list[P
     man = person.masculinity
     count = int(520 + 120 * person.brow_thickness + 130 * man)
     along = dice.beta(1.15, 1.35, count)
-    thickness = (0.30 + 0.12 * person.brow_thickness + 0.16 * (man - 0.4)) * (1.0 - 0.72 * along**2) * (0.55 + 0.45 * np.minimum(along * 6, 1))
+    thickness = (
+        (0.30 + 0.12 * person.brow_thickness + 0.16 * (man - 0.4))
+        * (1.0 - 0.72 * along**2)
+        * (0.55 + 0.45 * np.minimum(along * 6, 1))
+    )
     across = np.clip(dice.normal(0.0, 0.42, count), -1.0, 1.0)
     curve = brow_curve(skin, along)
     target = np.stack((curve[:, 0], curve[:, 1] + across * thickness), axis=1)
-    front = np.flatnonzero((skin.vertices[:, 1] < -3.0) & (skin.vertices[:, 0] > 0.3) & (np.abs(skin.vertices[:, 2] - 2.0) < 2.2))
+    front = np.flatnonzero(
+        (skin.vertices[:, 1] < -3.0) & (skin.vertices[:, 0] > 0.3) & (np.abs(skin.vertices[:, 2] - 2.0) < 2.2)
+    )
     plane = skin.vertices[front][:, [0, 2]]
     anchors = np.array([front[((plane - place) ** 2).sum(axis=1).argmin()] for place in target])
     roots = skin.vertices[anchors].copy()

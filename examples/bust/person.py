@@ -10,7 +10,7 @@ Colour = tuple[float, float, float]
 
 HAIR_STYLES = ("bald", "buzz", "short", "swept", "bob", "long", "bun", "curly")
 
-# Linear Rec.709 albedo from light to dark; the last number is how much red the cheeks and lips show.
+# Linear Rec.709 albedos, skin from light to dark.
 SKIN_COLOURS: dict[str, Colour] = {
     "porcelain": (0.66, 0.44, 0.36),
     "fair": (0.58, 0.36, 0.27),
@@ -111,14 +111,14 @@ class Person:
         """A plausible stranger; the same seed always gives the same one."""
         dice = random.Random(f"lifelike avatar {seed}")
 
-        def shape(spread: float = 0.45) -> float:
-            return max(-1.0, min(1.0, dice.gauss(0.0, spread)))
+        def shape(middle: float = 0.0) -> float:
+            return max(-1.0, min(1.0, dice.gauss(middle, 0.45)))
 
         masculinity = dice.choice((dice.uniform(0.0, 0.25), dice.uniform(0.75, 1.0)))
         man = masculinity > 0.5
         age = dice.uniform(0.1, 0.9)
         tone = dice.uniform(0.0, len(SKIN_COLOURS) - 1.0)
-        styles = ("bald", "buzz", "short", "short", "swept", "curly") if man else HAIR_STYLES[2:] + ("long", "bob")
+        styles = ("bald", "buzz", "short", "short", "swept", "curly") if man else (*HAIR_STYLES[2:], "long", "bob")
         return Person(
             name=f"Stranger {seed}",
             masculinity=masculinity,
@@ -139,10 +139,10 @@ class Person:
             eye_tilt=shape(),
             eye_depth=shape(),
             nose_length=shape(),
-            nose_width=shape() + 0.25 * (tone - 3.0) / 3.0,
-            nose_bridge=shape() - 0.3 * (tone - 3.0) / 3.0,
+            nose_width=shape(0.08 * (tone - 3.0)),
+            nose_bridge=shape(-0.1 * (tone - 3.0)),
             nose_tip=shape(),
-            lip_fullness=shape() + 0.3 * (tone - 3.0) / 3.0,
+            lip_fullness=shape(0.1 * (tone - 3.0)),
             mouth_width=shape(),
             ear_size=shape(),
             stubble=dice.choice((0.0, 0.0, dice.uniform(0.3, 0.9))) if man else 0.0,

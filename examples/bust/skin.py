@@ -12,7 +12,6 @@ from .chart import LIP_STEPS, Chart, build_chart, chart_of, lay_rings, ray, ring
 from .distance import Array
 from .person import Person
 
-
 # Rows (negated, rising) and how far out (cm) the search along their rays starts: on the head from outside, below the
 # jaw from inside, where a ray from outside would meet the shoulders first.
 START_REACH = ((-90.0, 50.0, 54.0, 100.0), (17.0, 17.0, 2.0, 2.0))
@@ -71,7 +70,7 @@ def lid_edge(place: Features, count: int, side: float, closed: float = 0.0) -> A
     x = eased * place.fissure
     # The upper lid peaks a little towards the nose, the lower lid sags a little outwards.
     high = np.clip(1.0 - np.abs(along) ** 2.0, 0.0, None) ** 0.8 * (1.0 - 0.2 * outward) * place.opening * 0.98
-    low = -np.clip(1.0 - np.abs(along) ** 2.2, 0.0, None) ** 0.85 * (1.0 + 0.25 * outward) * place.opening * 0.84
+    low = -(np.clip(1.0 - np.abs(along) ** 2.2, 0.0, None) ** 0.85) * (1.0 + 0.25 * outward) * place.opening * 0.84
     z = np.where(upper, high + (low * 0.92 - high) * closed, low) + place.tilt * outward
     plane = np.stack((x, z), axis=1)
     depth = np.sqrt(np.clip(place.lid**2 - (plane**2).sum(axis=1), 0.12, None))
@@ -131,7 +130,9 @@ def _shape_lips(points: Array, rings: Array, place: Features) -> None:
         room = np.clip(1.0 - across**2, 0.0, None) ** 0.7
         body = np.where(upper, 0.46 * place.upper_lip / 0.62, 0.50 * place.lower_lip / 0.86)
         if share <= 1.0:
-            swell = np.where(upper, np.sin(np.pi * (0.12 + 0.80 * share**0.8)), np.sin(np.pi * (0.12 + 0.84 * share**0.75)))
+            swell = np.where(
+                upper, np.sin(np.pi * (0.12 + 0.80 * share**0.8)), np.sin(np.pi * (0.12 + 0.84 * share**0.75))
+            )
             forward = body * swell - 0.30 * (1.0 - share) ** 3
         else:
             forward = body * 0.20 * np.clip(1.0 - (share - 1.0) * 1.6, 0.0, None) ** 1.5
@@ -151,7 +152,7 @@ def _lid_margin(points: Array, edge: Array, place: Features, side: float) -> tup
     tucked = unit * (EYE_RADIUS - 0.12) + 0.0
     tucked[:, [0, 2]] *= 1.18
     layers.append(centre + tucked)
-    for layer in layers:
+    for _layer in layers:
         rings.append(start + np.arange(len(edge)))
         start += len(edge)
     return np.vstack((points, *layers)), np.array(rings)

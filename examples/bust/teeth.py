@@ -28,7 +28,12 @@ def _row(skin: Skin, gum: float, tip: float, back: float, anchor: int) -> Part:
     within = np.clip((distance - starts) / (TOOTH_ENDS[tooth] - starts), 0.0, 1.0)
     bulge = (1.0 - (2.0 * within - 1.0) ** 6) * 0.09
     depth = np.linspace(0.0, 1.0, 9)[:, None]
-    z = skin.place.mouth_z + gum + (tip - gum) * depth + (1.0 - np.abs(2 * within - 1) ** 6 - 1.0) * 0.08 * depth * np.sign(tip - gum)
+    z = (
+        skin.place.mouth_z
+        + gum
+        + (tip - gum) * depth
+        + (1.0 - np.abs(2 * within - 1) ** 6 - 1.0) * 0.08 * depth * np.sign(tip - gum)
+    )
     y = skin.place.lips_y + back + 0.20 * across**2 - bulge * np.sin(np.pi * np.clip(depth * 0.8 + 0.1, 0, 1))
     vertices = np.stack(np.broadcast_arrays(across[None], y, z), axis=-1).reshape(-1, 3)
     white, pink = np.array((0.72, 0.66, 0.55)), np.array((0.42, 0.13, 0.12))
