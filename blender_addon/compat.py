@@ -184,6 +184,15 @@ def render_size(scene: bpy.types.Scene) -> tuple[int, int]:
     return max(1, render.resolution_x * percentage // 100), max(1, render.resolution_y * percentage // 100)
 
 
+# Materials.
+
+
+def ensure_material_nodes(material: bpy.types.Material) -> None:
+    """Switches a material's nodes on; from 5.0 on they always are, and asking for them warns."""
+    if bpy.app.version < (5, 0, 0) and not material.use_nodes:
+        material.use_nodes = True
+
+
 # Files.
 
 IMAGE_SETTINGS = (

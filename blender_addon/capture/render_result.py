@@ -46,9 +46,14 @@ def capture_render_result(context: bpy.types.Context, kind: str = "display", fac
     whatever other compositor nodes add.
 
     Raises:
-        LifelikeError: `INVALID_FILE` without a render; `INVALID_SETTING` for a view that cannot be undone.
+        LifelikeError: `INVALID_FILE` without a render; `INVALID_SETTING` for a view that cannot be undone, and
+            while a render is going on.
     """
     scene = context.scene
+    if bpy.app.is_job_running("RENDER"):
+        raise LifelikeError(
+            ErrorCode.INVALID_SETTING, "A render is still going on.", "Wait until it is done, or cancel it."
+        )
     encoding = encoding_of_scene(scene, kind)
     image = next((image for image in bpy.data.images if image.type == "RENDER_RESULT"), None)
     if image is None:

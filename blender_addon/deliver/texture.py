@@ -7,6 +7,7 @@ import bpy
 
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
+from .. import compat
 from ..made_by_lifelike import TEXTURE, is_marked, mark
 
 _COLOUR_SOCKETS = ("Base Color", "Color")
@@ -38,8 +39,7 @@ def deliver_texture(image: bpy.types.Image, item: bpy.types.Object) -> bpy.types
             f"The material “{material.name}” belongs to another file.",
             "Make it local (Object › Relations › Make Local), or choose another object.",
         )
-    if not material.use_nodes:
-        material.use_nodes = True
+    compat.ensure_material_nodes(material)
     tree = material.node_tree
     node = next((node for node in tree.nodes if is_marked(node, TEXTURE)), None)
     if node is None:
@@ -64,7 +64,6 @@ def _new_material(item: bpy.types.Object) -> bpy.types.Material:
             "Make it local (Object › Relations › Make Local), or choose another object.",
         )
     material = bpy.data.materials.new(f"{item.name} Lifelike")
-    material.use_nodes = True
     if item.material_slots:
         item.active_material = material
     else:
