@@ -18,6 +18,7 @@ from lifelike.bundles import Bundle, load_bundle
 from lifelike.evaluation.judges import load_identity_judge, load_look_classifier, to_pictures, to_portraits
 from lifelike.evaluation.report import Measured, as_dict, evaluate
 from lifelike.evaluation.sheet import draw_sheet
+from lifelike.networks.identity import IdentityNetwork
 from lifelike.training.command import run_command
 from lifelike.training.pairs import Pairs, load_pairs
 from lifelike.transfer import transfer_portraits
@@ -52,7 +53,7 @@ def main(
     strength: Annotated[float, typer.Option(min=0.0, max=1.0)] = 1.0,
     judge: Annotated[Path | None, typer.Option(help="A further identity network, never trained against.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write before/after/truth rows as PNG.")] = None,
-    pictures: Annotated[int, typer.Option(help="Only so many, evenly chosen, for a quick look; 0: all.")] = 0,
+    people: Annotated[int, typer.Option(help="Only so many, evenly chosen, for a quick look; 0: all.")] = 0,
     rows: Annotated[int, typer.Option(help="Rows of the sheet.")] = 20,
     report: Annotated[Path | None, typer.Option(help="Write the numbers as JSON.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Folder for decoded pictures.")] = None,
@@ -69,11 +70,13 @@ def main(
         raise LifelikeError(
             ErrorCode.INVALID_FILE, f"No reserved identity is in {pairs}.", "Use the whole set of paired heads."
         )
-    if 0 < pictures < len(reserved):
-        reserved = reserved.select(np.linspace(0, len(reserved) - 1, pictures).round().astype(np.int64))
+    everyone = np.unique(reserved.identity)
+    if 0 < people < len(everyone):
+        few = everyone[np.linspace(0, len(everyone) - 1, max(people, 2)).round().astype(np.int64)]
+        reserved = reserved.select(np.isin(reserved.identity, few))
     chosen = loaded.card.method if method is Method.BUNDLE else method
     outputs = transfer(loaded, reserved, chosen, strength)
-    embedders = {}
+    embedders: dict[str, IdentityNetwork] = {}
     if loaded.identity is not None:
         embedders["identity"] = loaded.identity
     if judge is not None:
