@@ -20,7 +20,7 @@ from running_backend import gone_within
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="needs an X display"),
-    pytest.mark.timeout(1200),
+    pytest.mark.timeout(1800),
 ]
 SHOTS = (
     *("panel_stopped", "panel_working", "panel_result", "panel_failed", "panel_image_editor", "panel_render"),

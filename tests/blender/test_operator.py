@@ -11,7 +11,7 @@ import pytest
 from extension import VERSIONS, bpy_python, install, told
 from PIL import Image
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

@@ -17,7 +17,7 @@ from running_backend import gone_within
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="stops and kills processes with POSIX signals"),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
 ]
 
 

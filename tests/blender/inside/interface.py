@@ -60,11 +60,32 @@ class Screen:
 
     def shoot(self, name: str, region: bpy.types.Region | bpy.types.Area | None = None) -> None:
         """The whole screen, or one part of it."""
-        crop = []
-        if region is not None:
+        if region is None:
+            self._shoot(name, 0, 0, self.window.width, self.window.height)
+        else:
             top = self.window.height - region.y - region.height
-            crop = ["-crop", f"{region.width}x{region.height}+{region.x}+{top}", "+repage"]
+            self._shoot(name, region.x, top, region.width, region.height)
+
+    def shoot_preferences(self, name: str) -> None:
+        """The part of the Preferences' window that is this add-on's."""
+        x, y, width, height = self._place_of("Preferences")
+        self._shoot(name, x + width // 4, y + int(height * 0.42), width * 3 // 4, int(height * 0.46))
+
+    def _shoot(self, name: str, x: int, y: int, width: int, height: int) -> None:
+        crop = ["-crop", f"{width}x{height}+{x}+{y}", "+repage"]
         subprocess.run(["import", "-window", "root", *crop, str(SHOTS / f"{name}.png")], check=True, timeout=120)
+
+    def _place_of(self, title: str) -> tuple[int, int, int, int]:
+        """x, y, width and height on the screen of the window with that title, y downwards."""
+        said = subprocess.run(
+            ["xdotool", "search", "--name", title, "getwindowgeometry", "--shell"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+        return int(values["X"]), int(values["Y"]), int(values["WIDTH"]), int(values["HEIGHT"])
 
 
 def _person(*action: object) -> None:
@@ -166,8 +187,9 @@ def _death(screen: Screen) -> Steps:
     yield from _until(lambda: LAST_RUN.failure is not None, "the operator does not report")
     yield 0.5
     addon.tell(after_death=THE_BACKEND.state.name, mend=THE_BACKEND.failure.mend.value)
-    _person("mousemove", 1500, 900)  # the report closes when the pointer leaves it
-    yield 1.0
+    for x in (1400, 1450, 1500):  # the report closes when the pointer leaves it
+        _person("mousemove", x, 900)
+        yield 0.7
     screen.shoot("panel_failed", screen.sidebar)
     with bpy.context.temp_override(window=screen.window, area=screen.viewport, region=screen.sidebar):
         bpy.ops.lifelike.start_backend(restart=True)
@@ -184,15 +206,19 @@ def _other_panels(screen: Screen) -> Steps:
     yield 0.5  # it knows its tabs once it is drawn
     screen.viewport.spaces.active.context = "RENDER"
     yield 0.5
-    _person("mousemove", 400, 500)
-    for _ in range(60):
-        _person("click", 5)
+    body = next(region for region in screen.viewport.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=screen.window, area=screen.viewport, region=body):
+        for _ in range(60):
+            bpy.ops.view2d.scroll_down(deltay=-40)
     yield 1.0
     screen.shoot("panel_render", screen.viewport)
     screen.viewport.type = "VIEW_3D"
+    preferences = bpy.context.preferences.addons[addon.ADDON].preferences
+    preferences.python = "~/lifelike/.venv"  # the test's own path says nothing to a reader
     bpy.ops.lifelike.open_preferences()
     yield 1.5
-    screen.shoot("preferences")
+    screen.shoot_preferences("preferences")
+    preferences.python = ""
     addon.tell(windows=len(bpy.context.window_manager.windows))
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[-1]):
         bpy.ops.wm.window_close()
