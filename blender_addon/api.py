@@ -112,10 +112,17 @@ def deliver(request: Request, result: Result) -> Outcome:
             except LifelikeError as error:
                 warnings.append(f"The result is in the image “{image.name}” only. {error}")
     faces = tuple(
-        FaceOutcome(face.name, face.identity_similarity, face.landmark_drift, tuple(face.warnings))
+        FaceOutcome(
+            face.name,
+            face.identity_similarity,
+            face.landmark_drift,
+            tuple(face.warnings),
+            face.landmark_source.value,
+        )
         for face in result.faces
     )
-    return Outcome(image.name, faces, dict(result.timings), result.provenance.bundle, tuple(warnings), result)
+    made_by = result.provenance
+    return Outcome(image.name, faces, dict(result.timings), made_by.bundle, tuple(warnings), made_by, result)
 
 
 def _put_texture(request: Request, result: Result, image: bpy.types.Image) -> None:

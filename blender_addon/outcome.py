@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import bpy
 
-from lifelike_protocol.messages import Result
+from lifelike_protocol.messages import Provenance, Result
 
 from .backend import Failure
 
@@ -20,6 +20,7 @@ class FaceOutcome:
     identity_similarity: float | None
     landmark_drift: float | None
     warnings: tuple[str, ...]
+    landmark_source: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Outcome:
     timings: dict[str, float]
     bundle: str
     warnings: tuple[str, ...] = ()
+    provenance: Provenance | None = None
     result: Result | None = field(default=None, repr=False, compare=False)
 
     @property

@@ -49,9 +49,11 @@ def ensure_backend(places: Places, choice: TorchChoice, extra: str = "") -> Path
 
 def _fingerprint(places: Places, choice: TorchChoice, extra: str) -> str:
     # The folder is part of it: scripts in the environment and the link to this checkout name it in full.
+    # Of pyproject.toml only what is installed counts, not the settings of tools that follow.
+    project = (places.root / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.ruff]")[0]
     return environment.fingerprint(
         places.constraints,
-        places.root / "pyproject.toml",
+        project,
         f"{places.root} {sys.version_info[:2]} {choice.wanted} {choice.index} {extra}",
     )
 

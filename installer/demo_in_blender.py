@@ -150,22 +150,20 @@ def write_report(outcome: Any, target: Path) -> None:
     """Faces, timings in seconds, and what made the result."""
     from attrs import asdict
 
-    result = outcome.result
     report = {
         "blender": bpy.app.version_string,
         "faces": [
             {
                 "name": face.name,
-                "landmark_source": face.landmark_source.value,
+                "landmark_source": face.landmark_source,
                 "identity_similarity": face.identity_similarity,
                 "landmark_drift": face.landmark_drift,
-                "box": list(face.box),
                 "warnings": list(face.warnings),
             }
-            for face in result.faces
+            for face in outcome.faces
         ],
-        "timings": {"demo": TIMINGS, "pipeline": dict(result.timings)},
-        "provenance": asdict(result.provenance),
+        "timings": {"demo": TIMINGS, "pipeline": outcome.timings},
+        "provenance": asdict(outcome.provenance),
     }
     partial = target.with_name(f"partial-{target.name}")
     partial.write_text(json.dumps(report, indent=2, default=_plain) + "\n", encoding="utf-8")
