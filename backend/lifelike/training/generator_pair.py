@@ -48,7 +48,7 @@ class PairTraining:
     encoder_rate: float = 5e-4  # pSp and e4e take 1e-4 over far more steps
     learning_rate: float = 1.5e-3  # generators; StyleGAN2 takes 2e-3 on weights four times as large
     weight_size: float = 0.25  # of the modulated convolutions at the start, see `shrink_weights`
-    decay_from: float = 0.7  # share of the run after which rates fall along a cosine, to a twentieth
+    decay_from: float = 0.75  # share of the run after which rates fall along a cosine, to a twentieth
     warm_up: int = 100  # steps
     discriminator_rate: float = 2e-3  # StyleGAN2
     ema_images: float = 2000.0  # half-life; StyleGAN2-ADA's 10 kimg is longer than such a short run bears
@@ -62,7 +62,7 @@ class PairTraining:
     weight_adversarial: float = 0.08
     weight_identity: float = 0.3
     weight_offsets: float = 2e-3
-    adversarial_from: int = 14000  # pictures seen before the discriminator has a say
+    adversarial_from: int = 13000  # pictures seen before the discriminator has a say
 
 
 class PairRun:
@@ -191,7 +191,9 @@ class PairRun:
         """Add up the terms, step, and note their values."""
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
-            raise FloatingPointError(f"a loss is not finite: { {k: float(v) for k, v in terms.items()} }")
+            raise FloatingPointError(
+                f"a loss is not finite: { {name: float(value.detach()) for name, value in terms.items()} }"
+            )
         optimiser.zero_grad(set_to_none=True)
         total.backward()
         for group in optimiser.param_groups:
