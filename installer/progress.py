@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+_plain = False
+
+
 class Step:
     """One step under way. On a terminal its line is rewritten; in a log only start and end are printed."""
 
@@ -17,7 +20,7 @@ class Step:
         self.title = title
         self.started = time.monotonic()
         self.outcome = "done"
-        self._live = sys.stdout.isatty()
+        self._live = sys.stdout.isatty() and not _plain
         self._written = 0
         if self._live:
             self.doing("")
@@ -63,6 +66,17 @@ def step(title: str) -> Iterator[Step]:
         shown.end("failed")
         raise
     shown.end(shown.outcome)
+
+
+@contextmanager
+def several_at_once() -> Iterator[None]:
+    """While steps run in several threads no line is rewritten: each would write over the others'."""
+    global _plain
+    _plain = True
+    try:
+        yield
+    finally:
+        _plain = False
 
 
 def note(text: str) -> None:

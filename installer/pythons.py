@@ -7,13 +7,14 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import environment
 from .backend import pinned, pip
 from .places import Places
-from .progress import Step, note, step
+from .progress import Step, note, several_at_once, step
 from .refusal import Refusal
 from .running import Failed, answer
 
@@ -124,8 +125,9 @@ def _with_this_python_first(modules: tuple[BpyModule, ...]) -> list[BpyModule]:
 def bpy_pythons_for_tests(places: Places) -> str:
     """LIFELIKE_BPY_PYTHONS: every tested Blender that this machine can have; says which it cannot."""
     entries = []
-    for module in TESTED:
-        python = ensure_bpy(places, module)
+    with several_at_once(), ThreadPoolExecutor(len(TESTED)) as pool:
+        pythons = list(pool.map(lambda module: ensure_bpy(places, module), TESTED))
+    for module, python in zip(TESTED, pythons, strict=True):
         if python:
             entries.append(f"{module.series}={python}")
         else:
