@@ -26,12 +26,14 @@ def measured_backend(*options: str) -> Iterator[Client]:
         command = [sys.executable, "-m", "lifelike", "serve", "--connection-file", str(connection_file)]
         command += ["--log-file", str(Path(folder) / "backend.log"), *options]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            if not process.stdout.readline().startswith("ready"):
-                raise SystemExit("The backend did not start; run `lifelike doctor`.")
-            with Client.connect(connection_file, timeout=CONNECT_SECONDS, name="benchmark") as client:
-                yield client
-                client.shutdown(CONNECT_SECONDS)
+            try:
+                assert process.stdout is not None
+                if not process.stdout.readline().startswith("ready"):
+                    raise SystemExit("The backend did not start; run `lifelike doctor`.")
+                with Client.connect(connection_file, timeout=CONNECT_SECONDS, name="benchmark") as client:
+                    yield client
+            finally:
+                process.terminate()
 
 
 def noise_frame(side: int, dtype: str = "uint8", channels: int = 3, faces: int = 1, seed: int = 0) -> Frame:

@@ -42,7 +42,8 @@ def main() -> int:
             worst = max(worst, float(median))
             print(
                 f"{kind:20}  overhead: median {median * 1000:6.1f} ms, 90 % within {high * 1000:6.1f} ms"
-                f"  (pipeline: median {np.median(pipelines) * 1000:6.0f} ms)"
+                f"  (pipeline: median {np.median(pipelines) * 1000:6.0f} ms)",
+                flush=True,
             )
     print(f"worst median {worst * 1000:.1f} ms, aim {AIM_SECONDS * 1000:.0f} ms")
     return int(worst > AIM_SECONDS)
