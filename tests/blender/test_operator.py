@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from extension import VERSIONS, bpy_python, install, told
+from extension import REPOSITORY, VERSIONS, bpy_python, install, told
 from PIL import Image
 
 pytestmark = pytest.mark.timeout(1800)
@@ -22,6 +22,7 @@ def worked(request: pytest.FixtureRequest, extension: Path, tmp_path_factory: py
     said = told(installed.run("operator_run.py", folder))
     said["pictures"] = {path.stem: _levels(path) for path in folder.glob("*.png")}
     said["refusals"] = told(installed.run("operator_errors.py"))
+    said["installed"] = installed
     return said
 
 
@@ -83,6 +84,21 @@ def test_viewport_is_worked_on_at_the_cameras_size(worked: dict[str, Any]) -> No
     after = after / 255 if after.max() > 1.5 else after
     assert np.abs(before - after).mean() > 0.005  # the face
     np.testing.assert_allclose(after[0], before[0], atol=1.5 / 255)  # the top edge, above it
+
+
+def test_face_of_an_image_is_found_and_the_rest_stays_bit_for_bit(worked: dict[str, Any], tmp_path: Path) -> None:
+    portraits = sorted((REPOSITORY / "examples").glob("*.png"))
+    if not portraits:
+        pytest.skip("examples/ ships no portrait")
+    after = tmp_path / "after.png"
+    said = told(worked["installed"].run("operator_image.py", portraits[0], after))
+    before = _levels(portraits[0])
+    assert said["faces"] == 1
+    assert said["size"] == [before.shape[1], before.shape[0]]
+    assert said["space"] == "sRGB"
+    changed = (_levels(after) != before).any(axis=2)
+    assert 0.02 < changed.mean() < 0.6  # the face, not the picture
+    assert not changed[[0, -1]].any()
 
 
 def test_settings_of_the_scene_stay_as_they_were(worked: dict[str, Any]) -> None:
