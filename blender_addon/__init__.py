@@ -28,7 +28,8 @@ def unregister() -> None:
     polling.stop_polling()
     THE_BACKEND.stop()
     atexit.unregister(THE_BACKEND.stop)
-    bpy.app.handlers.load_post.remove(forget_on_load)
+    if forget_on_load in bpy.app.handlers.load_post:  # other add-ons have been seen to clear handlers
+        bpy.app.handlers.load_post.remove(forget_on_load)
     LAST_RUN.forget()
     del bpy.types.Scene.lifelike
     for cls in reversed(CLASSES):
