@@ -59,6 +59,7 @@ class PairTraining:
     weight_render: float = 1.0
     weight_photo: float = 1.0
     weight_difference: float = 4.0
+    weight_texture: float = 4.0
     weight_adversarial: float = 0.08
     weight_identity: float = 0.3
     weight_offsets: float = 2e-3
@@ -144,6 +145,8 @@ class PairRun:
         paired = weight * batch.paired[:, None, None, None]
         terms["photo"] = s.weight_photo * losses.pyramid_l1(b, batch.photo, paired)
         terms["difference"] = s.weight_difference * losses.pyramid_l1(difference, batch.photo, paired)
+        texture = losses.texture_energy(b, batch.photo, paired) + losses.texture_energy(difference, batch.photo, paired)
+        terms["texture"] = s.weight_texture * texture
         # Outside the head the backdrop is the truth's: no look has to be invented there.
         half = len(b) // 2
         plain = (torch.arange(half) + self.step) % 2 == 0  # the plain decode's turn, in every other picture
@@ -191,9 +194,8 @@ class PairRun:
         """Add up the terms, step, and note their values."""
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
-            raise FloatingPointError(
-                f"a loss is not finite: { {name: float(value.detach()) for name, value in terms.items()} }"
-            )
+            found = {name: float(value.detach()) for name, value in terms.items()}
+            raise FloatingPointError(f"a loss is not finite: {found}")
         optimiser.zero_grad(set_to_none=True)
         total.backward()
         for group in optimiser.param_groups:
