@@ -15,18 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from extension import build_extension
+from extension import VERSIONS, bpy_python, build_extension
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(__file__).resolve().parent / "scripts"
-VERSIONS = ("4.2", "4.5", "5.0")
 TIMEOUT = 600  # seconds; machines without a GPU that do other work too take minutes
-
-
-def bpy_pythons() -> dict[str, str]:
-    """Interpreters with the `bpy` module, by Blender version."""
-    entries = os.environ.get("LIFELIKE_BPY_PYTHONS", "").split(os.pathsep)
-    return dict(entry.split("=", 1) for entry in entries if "=" in entry)
 
 
 @dataclass
@@ -83,16 +76,18 @@ def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _blenders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Blender]:
-    work = tmp_path_factory.mktemp("blender")
-    shared = Path(os.environ.get("LIFELIKE_SHARED", REPOSITORY.parent / "shared"))
-    return {version: Blender(version, python, work, shared) for version, python in bpy_pythons().items()}
+def _blenders() -> dict[str, Blender]:
+    return {}
 
 
 @pytest.fixture(params=VERSIONS)
-def blender(request: pytest.FixtureRequest, _blenders: dict[str, Blender]) -> Blender:
-    """Each Blender the tests know, in turn."""
+def blender(
+    request: pytest.FixtureRequest, _blenders: dict[str, Blender], tmp_path_factory: pytest.TempPathFactory
+) -> Blender:
+    """Each Blender the tests know, in turn; skips where there is none."""
     version: str = request.param
+    python = str(bpy_python(version))
     if version not in _blenders:
-        pytest.skip(f"no bpy {version} (LIFELIKE_BPY_PYTHONS names none; `install.py test` sets it up)")
+        shared = Path(os.environ.get("LIFELIKE_SHARED", REPOSITORY.parent / "shared"))
+        _blenders[version] = Blender(version, python, tmp_path_factory.mktemp("blender"), shared)
     return _blenders[version]
