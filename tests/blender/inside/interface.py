@@ -22,6 +22,7 @@ SHOTS = Path(sys.argv[-1])
 BUTTON = 51  # pixels from the sidebar's top to the middle of the button
 if os.environ.get("LIFELIKE_IN_CHROOT"):
     os.environ["PATH"] = os.defpath  # the programs beside this Blender, not the ones that lead here
+SIDEBAR = 620  # pixels of the sidebar's height that the panel takes at most
 Steps = Iterator[float]
 
 
@@ -64,7 +65,8 @@ class Screen:
             self._shoot(name, 0, 0, self.window.width, self.window.height)
         else:
             top = self.window.height - region.y - region.height
-            self._shoot(name, region.x, top, region.width, region.height)
+            shown = SIDEBAR if region.type == "UI" else region.height
+            self._shoot(name, region.x, top, region.width, shown)
 
     def shoot_preferences(self, name: str) -> None:
         """The part of the Preferences' window that is this add-on's."""
