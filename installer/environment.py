@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from .lock import locked
 from .progress import Step
 from .refusal import Refusal
 from .running import answer, run
@@ -68,15 +69,17 @@ def ensure(
         return interpreter(folder)
     if folder.exists() and not (folder / "pyvenv.cfg").exists() and any(folder.iterdir()):
         raise Refusal(f"{folder} is in the way, and is no virtual environment: move it elsewhere.")
-    shown.doing("removing what is incomplete or out of date")
-    remove(folder)
-    shown.doing(f"a virtual environment with {python}")
-    create(folder, python)
-    fill(interpreter(folder))
-    stamp = folder / STAMP
-    new = stamp.with_suffix(".new")
-    new.write_text(json.dumps({"fingerprint": wanted}) + "\n", encoding="utf-8")
-    new.replace(stamp)
+    shown.doing("waiting for another installation to end")
+    with locked(folder):
+        shown.doing("removing what is incomplete or out of date")
+        remove(folder)
+        shown.doing(f"a virtual environment with {python}")
+        create(folder, python)
+        fill(interpreter(folder))
+        stamp = folder / STAMP
+        new = stamp.with_suffix(".new")
+        new.write_text(json.dumps({"fingerprint": wanted}) + "\n", encoding="utf-8")
+        new.replace(stamp)
     return interpreter(folder)
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from .lock import inherited
 from .refusal import Refusal, of_system_error
 
 _OFFLINE = re.compile(
@@ -61,6 +62,7 @@ def run(
             encoding="utf-8",
             errors="replace",
             env=clean_environment(environment or {}),
+            pass_fds=inherited() if os.name == "posix" else (),
         )
     except OSError as error:
         raise Failed(f"{what} failed: {command[0]} cannot be run ({error.strerror or error}).", "") from error

@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
 from installer import environment  # noqa: E402
+from installer.lock import locked  # noqa: E402
 from installer.progress import Step  # noqa: E402
 from installer.refusal import Refusal  # noqa: E402
 
@@ -76,6 +77,32 @@ def test_what_a_killed_run_left_is_made_anew(tmp_path: Path) -> None:
     assert filling.times == 1
     assert not (folder / "half a package").exists()
     assert environment.stamped(folder) == "wanted"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the lock is inherited on POSIX systems only")
+def test_a_program_that_outlives_its_killed_installer_still_holds_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "env"
+    orphan = "import time; print('holds', flush=True); time.sleep(600)"
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from installer.lock import locked; from installer.running import run\n"
+        f"with locked(Path({str(folder)!r})):\n"
+        f"    run([sys.executable, '-c', 'import os; print(os.getpid(), flush=True); ' + {orphan!r}], 'x', "
+        f"Path({str(tmp_path / 'log')!r}), lambda line: print(line, flush=True))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    pid = int(process.stdout.readline())
+    try:
+        process.kill()
+        process.wait()
+        with pytest.raises(Refusal, match="Another installation"), locked(folder, wait=0.5):
+            pass
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        process.stdout.close()
+    with locked(folder, wait=30.0):
+        assert environment.stamped(folder) is None
 
 
 def test_an_environment_whose_python_is_gone_is_made_anew(tmp_path: Path) -> None:
