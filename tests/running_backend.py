@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
+from lifelike.commands.running import ended_within as gone_within
 from lifelike_protocol.client import Client
 from lifelike_protocol.connection import ConnectionInfo, read_connection_file
 from lifelike_protocol.messages import Progress, Stage
+
+__all__ = ["RunningBackend", "environment", "gone_within", "wait_for", "wait_until_working"]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -101,18 +102,6 @@ class RunningBackend:
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
-
-
-def gone_within(pid: int, seconds: float) -> bool:
-    """Whether the process `pid` ends within `seconds`; one that only waits to be collected counts as ended."""
-    try:
-        process = psutil.Process(pid)
-        process.wait(seconds)
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.TimeoutExpired:
-        return process.status() == psutil.STATUS_ZOMBIE
-    return True
 
 
 def wait_for(condition: Callable[[], bool], otherwise: str, seconds: float = 60.0) -> None:

@@ -61,14 +61,14 @@ def stop(connection_file: ConnectionFile = None) -> None:
     with Client.connect(connection_file, name="lifelike stop") as client:
         pid = client.status().pid
         client.shutdown()
-    if not _ended_within(pid, STOP_SECONDS):
+    if not ended_within(pid, STOP_SECONDS):
         raise LifelikeError(
             ErrorCode.TIMEOUT, f"The backend (process {pid}) runs on after {STOP_SECONDS:.0f} s.", "End that process."
         )
     print("The backend has ended.")
 
 
-def _ended_within(pid: int, seconds: float) -> bool:
+def ended_within(pid: int, seconds: float) -> bool:
     """Whether the process ends in time; one that only waits for its parent to look counts as ended."""
     try:
         process = psutil.Process(pid)
