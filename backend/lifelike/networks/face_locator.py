@@ -27,6 +27,7 @@ LOCATOR_SETTINGS: dict[str, Any] = {
     "margin": 2.1,  # half the crop's side in face radii
     "least_heat": 0.2,
     "least_confidence": 0.5,
+    "least_beside_surest": 0.75,  # a hand or a foot beside a plain face is no second face
 }
 
 
@@ -68,7 +69,8 @@ class FaceLocator(nn.Module):
             centre, scale = self.fit(landmarks)
         # Both looks must agree: the detector alone takes a bald patch for a face, the regressor half of one.
         confidence = (logits.sigmoid() * found.score).sqrt()
-        kept = distinct(Detections(centre, scale, confidence), self.settings["least_confidence"])
+        relative = self.settings["least_beside_surest"] * float(confidence.max())
+        kept = distinct(Detections(centre, scale, confidence), max(self.settings["least_confidence"], relative))
         return [(landmarks[i].cpu().numpy(), float(confidence[i])) for i in kept]
 
     @torch.inference_mode()
