@@ -42,8 +42,12 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("install", parents=[general], help="backend and extension (what happens without a command)")
     shown = commands.add_parser("demo", parents=[general], help="render the example and make it realistic")
     shown.add_argument("--output", type=Path, metavar="DIR", help="where the results go (default: demo_output)")
-    tests = commands.add_parser("test", parents=[general], help="run style checks, type checks and all tests")
-    tests.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- …", help="handed to pytest")
+    commands.add_parser(
+        "test",
+        parents=[general],
+        allow_abbrev=False,
+        help="run style checks, type checks and all tests; what it does not know it hands to pytest",
+    )
     built = commands.add_parser("build", parents=[general], help="build the extension's zip")
     built.add_argument("--output", type=Path, metavar="DIR", help="where it goes (default: dist)")
     commands.add_parser("uninstall", parents=[general], help="take away everything that was installed")
@@ -66,9 +70,19 @@ def _add_general_options(target: argparse.ArgumentParser, default: object) -> No
     )
 
 
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the person wants; `for_pytest` is what followed `test` and is no option of ours."""
+    reader = parser()
+    given, others = reader.parse_known_args(arguments)
+    if others and given.command != "test":
+        reader.error(f"unrecognized arguments: {' '.join(others)}")
+    given.for_pytest = [word for word in others if word != "--"]
+    return given
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns the exit status."""
-    given = parser().parse_args(arguments)
+    given = parse(arguments)
     return guarded(lambda: _dispatch(given, this_checkout()))
 
 
@@ -79,7 +93,7 @@ def _dispatch(given: argparse.Namespace, places: Places) -> int:
     elif given.command == "demo":
         demo(places, choice, given.blender, (given.output or places.demo_output).expanduser().absolute())
     elif given.command == "test":
-        return test(places, choice, given.blender, [word for word in given.arguments if word != "--"])
+        return test(places, choice, given.blender, given.for_pytest)
     elif given.command == "uninstall":
         uninstall(places, given.blender)
     else:

@@ -126,12 +126,16 @@ def test_a_torch_build_that_was_not_wanted_is_told_or_refused() -> None:
 
 def test_options_stand_before_or_after_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LIFELIKE_TORCH_INDEX", raising=False)
-    parse = command_line.parser().parse_args
+    parse = command_line.parse
     for words in (["--cpu", "demo"], ["demo", "--cpu"]):
         given = parse(words)
         assert (given.command, given.build, given.torch_index) == ("demo", CPU, "")
     assert parse([]).command is None
-    assert parse(["test", "--", "-k", "codec", "-x"]).arguments == ["--", "-k", "codec", "-x"]
+    for words in (["--", "-k", "codec", "-x"], ["-k", "codec", "--cpu", "-x"], ["-k", "codec", "-x"]):
+        assert parse(["test", *words]).for_pytest == ["-k", "codec", "-x"]
+    assert parse(["test", "tests/shared", "-k", "codec"]).for_pytest == ["tests/shared", "-k", "codec"]
+    with pytest.raises(SystemExit):
+        parse(["demo", "-x"])
 
 
 def test_uninstalling_deletes_only_folders_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
