@@ -217,6 +217,8 @@ def _other_panels(screen: Screen) -> Steps:
     screen.viewport.type = "VIEW_3D"
     preferences = bpy.context.preferences.addons[addon.ADDON].preferences
     preferences.python = "~/lifelike/.venv"  # the test's own path says nothing to a reader
+    _person("mousemove", 700, 500)  # the window opens under the pointer, and must fit on the screen
+    yield 0.5
     bpy.ops.lifelike.open_preferences()
     yield 1.5
     screen.shoot_preferences("preferences")
