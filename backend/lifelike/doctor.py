@@ -199,8 +199,10 @@ def blender() -> Check:
     if number is None:
         return Check("Blender", State.OPTIONAL, f"{candidate} does not run", wanted)
     found = f"{number[0]}.{number[1]} ({candidate})"
-    return Check("Blender", State.OK, found) if number >= OLDEST_BLENDER else Check(
-        "Blender", State.OPTIONAL, f"{found} is too old", wanted
+    return (
+        Check("Blender", State.OK, found)
+        if number >= OLDEST_BLENDER
+        else Check("Blender", State.OPTIONAL, f"{found} is too old", wanted)
     )
 
 

@@ -45,9 +45,7 @@ def open_log(path: Path, level: int = logging.INFO) -> None:
     threading.excepthook = lambda hook: _log_uncaught(hook.exc_type, hook.exc_value, hook.exc_traceback)
 
 
-def _log_uncaught(
-    kind: type[BaseException], value: BaseException | None, traceback: TracebackType | None
-) -> None:
+def _log_uncaught(kind: type[BaseException], value: BaseException | None, traceback: TracebackType | None) -> None:
     log.critical("uncaught exception", exc_info=(kind, value or kind(), traceback))
 
 

@@ -121,9 +121,7 @@ def test_idle_backend_gives_its_bundle_back_and_loads_it_again(
         assert client.status().loaded_bundles == ("builtin",)
 
 
-def test_bundle_that_was_replaced_is_loaded_again(
-    backend: RunningBackend, portrait: Portrait, tmp_path: Path
-) -> None:
+def test_bundle_that_was_replaced_is_loaded_again(backend: RunningBackend, portrait: Portrait, tmp_path: Path) -> None:
     settings = Settings(bundle=str(tmp_path / "mine.safetensors"))
     bundle = load_bundle("builtin", "cpu")
     bundle.save(Path(settings.bundle))

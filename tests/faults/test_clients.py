@@ -84,9 +84,7 @@ def test_cancel_is_answered_within_a_second(backend: RunningBackend, portrait: P
         wait_for(lambda: client.status().working_on == "", "the work went on after it was cancelled")
 
 
-def test_jobs_of_a_killed_client_are_dropped(
-    backend: RunningBackend, portrait: Portrait, tmp_path: Path
-) -> None:
+def test_jobs_of_a_killed_client_are_dropped(backend: RunningBackend, portrait: Portrait, tmp_path: Path) -> None:
     (hint,) = portrait().faces
     np.save(tmp_path / "landmarks.npy", hint.landmarks)
     process = subprocess.Popen(
