@@ -150,7 +150,7 @@ def measure_drift(pairs: Pairs, outputs: NDArray[np.uint8], locate: Locate) -> l
     """How far the located landmarks move from input to output, in percent of the inter-ocular distance."""
 
     def first_face(picture: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        found = locate(picture.astype(np.float32) / 255)
+        found = locate(picture.astype(np.float32) / np.float32(255))
         return found[0][0] if found else None
 
     before, after, truth = ([first_face(p) for p in group] for group in (pairs.render, outputs, pairs.photo))

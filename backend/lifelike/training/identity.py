@@ -37,7 +37,7 @@ from lifelike.training.augmentation import (
     warp,
 )
 from lifelike.training.command import run_command
-from lifelike.training.loop import train_for, warm_cosine
+from lifelike.training.loop import Stateful, train_for, warm_cosine
 from lifelike.training.pairs import Pairs, face_masks, load_pairs
 
 RESOLUTION = 128
@@ -155,7 +155,7 @@ def train(
         return {"arcface": loss.item()}
 
     checkpoint = out.with_suffix(".checkpoint")
-    parts = {"network": network, "arcface": arcface, "optimiser": optimiser}
+    parts: dict[str, Stateful] = {"network": network, "arcface": arcface, "optimiser": optimiser}
     steps = train_for(minutes, step, parts, checkpoint, seed, console)
     card: dict[str, object] = {"seed": seed, "minutes": minutes, "steps": steps, "people": sampler.people}
     save_weights(out, network, "identity", card)
