@@ -45,7 +45,7 @@ def _outside(worked: dict[str, Any], difference: np.ndarray) -> np.ndarray:
 
 def test_image_changes_the_face_and_nothing_else(worked: dict[str, Any]) -> None:
     difference = np.abs(worked["pictures"]["render_image"] - worked["pictures"]["render_before"])
-    assert _inside(worked, difference).mean() > 0.5
+    assert _inside(worked, difference).mean() > 0.2
     # Through the view transform and its inverse once: a second time would shift every pixel by tens of levels.
     assert _outside(worked, difference).max() <= 2
     assert [name for name, _ in worked["faces"]] == ["Face"]
@@ -75,14 +75,14 @@ def test_texture_shows_the_result_on_the_object(worked: dict[str, Any]) -> None:
 def test_compositor_puts_the_result_over_the_next_render(worked: dict[str, Any]) -> None:
     composited, image = worked["pictures"]["render_compositor"], worked["pictures"]["render_image"]
     assert np.abs(composited - image).mean() < 2
-    assert _inside(worked, np.abs(composited - worked["pictures"]["render_before"])).mean() > 0.5
+    assert _inside(worked, np.abs(composited - worked["pictures"]["render_before"])).mean() > 0.2
 
 
 def test_viewport_is_worked_on_at_the_cameras_size(worked: dict[str, Any]) -> None:
     assert worked["viewport_size"] == [256, 256]
     before, after = (np.array(worked[name], np.float64)[..., :3] for name in ("viewport_input", "viewport_result"))
     after = after / 255 if after.max() > 1.5 else after
-    assert np.abs(before - after).mean() > 0.0005  # the face
+    assert np.abs(before - after).mean() > 0.0002  # the face
     np.testing.assert_allclose(after[0], before[0], atol=1.5 / 255)  # the top edge, above it
 
 
