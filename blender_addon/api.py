@@ -16,7 +16,7 @@ from typing import Any
 import bpy
 
 from lifelike_protocol.errors import ErrorCode, LifelikeError
-from lifelike_protocol.messages import Frame, Method, Result, Settings
+from lifelike_protocol.messages import Frame, Method, Result, Settings, Source
 
 from . import preferences
 from .backend import THE_BACKEND
@@ -98,17 +98,17 @@ def finish(request: Request, job: Job) -> Outcome:
     if job.error is not None:
         raise job.error
     assert job.result is not None
-    return deliver(request, job.result)
+    return deliver(request, job.result, job.frame.source)
 
 
-def deliver(request: Request, result: Result) -> Outcome:
-    """Puts a result where `request` says. The image always stays, so that no result is lost."""
+def deliver(request: Request, result: Result, source: Source) -> Outcome:
+    """Puts a result of a frame taken from `source` where `request` says. The image always stays, so none is lost."""
     image = deliver_image(result, _image_name(request))
     warnings = []
     for output, put in (("TEXTURE", _put_texture), ("COMPOSITOR", _put_compositor)):
         if output in request.outputs:
             try:
-                put(request, result, image)
+                put(request, result, image, source)
             except LifelikeError as error:
                 warnings.append(f"The result is in the image “{image.name}” only. {error}")
     faces = tuple(
@@ -125,18 +125,19 @@ def deliver(request: Request, result: Result) -> Outcome:
     return Outcome(image.name, faces, dict(result.timings), made_by.bundle, tuple(warnings), made_by, result)
 
 
-def _put_texture(request: Request, result: Result, image: bpy.types.Image) -> None:
+def _put_texture(request: Request, result: Result, image: bpy.types.Image, source: Source) -> None:
     target = bpy.data.objects.get(request.texture_object)
     if target is None:
         raise _gone("object", request.texture_object)
     deliver_texture(image, target)
 
 
-def _put_compositor(request: Request, result: Result, image: bpy.types.Image) -> None:
+def _put_compositor(request: Request, result: Result, image: bpy.types.Image, source: Source) -> None:
     scene = bpy.data.scenes.get(request.scene)
     if scene is None:
         raise _gone("scene", request.scene)
-    deliver_compositor(image, deliver_mask(result, image.name), scene)
+    # Not the frame shown now: the user may have moved on while the backend worked.
+    deliver_compositor(image, deliver_mask(result, image.name), scene, frame=source.frame)
 
 
 def _gone(kind: str, name: str) -> LifelikeError:
