@@ -22,7 +22,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from attrs import asdict, frozen
 from PIL import Image
@@ -34,9 +33,9 @@ from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSetti
 from lifelike.networks.weights import load_weights
 from lifelike.training import losses
 from lifelike.training.checkpoint import load_checkpoint, save_checkpoint
-from lifelike.training.face_region import face_regions
-from lifelike.training.pair_augmentation import discriminator_augmentation, paired_jitter
-from lifelike.training.pairs import LabelledFaces, Pairs, load_faces, load_pairs
+from lifelike.training.pair_augmentation import discriminator_augmentation
+from lifelike.training.pair_batches import Batch, TrainingData, to_signed
+from lifelike.training.pairs import Pairs, load_faces, load_pairs
 
 
 @frozen
@@ -253,46 +252,6 @@ class PairRun:
         table = torch.cat([torch.stack([x, a, b, x + b - a, truth], 1), drawn[None]])
         pixels = ((table + 1) * 127.5).clamp(0, 255).byte().permute(0, 3, 1, 4, 2)
         return Image.fromarray(pixels.flatten(2, 3).flatten(0, 1).numpy())
-
-
-@frozen
-class Batch:
-    """render, photo: [N3RR] −1…1; region: [N1RR] 0…1; paired: [N], 0 where `photo` is not the truth of `render`."""
-
-    render: Tensor
-    photo: Tensor
-    region: Tensor
-    paired: Tensor
-
-
-class TrainingData:
-    """Pairs, and renders without a photo look, as random batches."""
-
-    def __init__(self, pairs: Pairs, alone: LabelledFaces | None) -> None:
-        resolution = pairs.resolution
-        self.pairs, self.alone = pairs, alone
-        self.regions = face_regions(pairs.landmarks, resolution)
-        self.alone_regions = None if alone is None else face_regions(alone.landmarks, resolution)
-
-    def draw(self, count: int, random: torch.Generator, share_alone: float = 0.15) -> Batch:
-        """`count` jittered pictures; `share_alone` of them renders without a truth, beside some other photo."""
-        chosen = torch.randint(len(self.pairs), (count,), generator=random).numpy()
-        render, photo, region = self.pairs.render[chosen], self.pairs.photo[chosen], self.regions[chosen]
-        paired = torch.ones(count)
-        if self.alone is not None and self.alone_regions is not None:
-            lone = (torch.rand(count, generator=random) < share_alone).numpy()
-            other = torch.randint(len(self.alone.pictures), (count,), generator=random).numpy()
-            render = np.where(lone[:, None, None, None], self.alone.pictures[other], render)
-            region = np.where(lone[:, None, None], self.alone_regions[other], region)
-            paired = torch.from_numpy(1.0 - lone.astype(np.float32))
-        mask = torch.from_numpy(region)[:, None].float() / 255
-        x, y, mask = paired_jitter([to_signed(render), to_signed(photo), mask], random)
-        return Batch(x, y, mask, paired)
-
-
-def to_signed(pixels: np.ndarray[Any, Any]) -> Tensor:
-    """(N, R, R, 3) uint8 → [N3RR] float32, −1…1, channels last in memory."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def shrink_weights(generator: Generator, size: float) -> None:
