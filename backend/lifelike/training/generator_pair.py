@@ -40,7 +40,7 @@ from lifelike.training.pairs import Pairs, load_faces, load_pairs
 
 @frozen
 class PairTraining:
-    """Settings of a run; the defaults made the built-in bundle."""
+    """Settings of a run; the defaults are those the built-in bundle's run ended with (docs/results.md)."""
 
     seed: int = 0
     batch: int = 8

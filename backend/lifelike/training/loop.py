@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from rich.console import Console
 
+from lifelike.training.checkpoint import save_checkpoint
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 CHECKPOINT_SECONDS = 60.0
@@ -88,11 +89,9 @@ def warm_cosine(fraction: float, peak: float, warm: float = 0.05, floor: float =
 
 
 def _save(state: Mapping[str, Stateful], checkpoint: Path, spent: float, steps: int) -> None:
-    partial = checkpoint.with_name(f".{checkpoint.name}.partial")
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
     contents = {name: part.state_dict() for name, part in state.items()}
-    torch.save({"state": contents, "spent": spent, "steps": steps, "random": torch.get_rng_state()}, partial)
-    partial.replace(checkpoint)
+    random = torch.get_rng_state()
+    save_checkpoint(checkpoint, {"state": contents, "spent": spent, "steps": steps, "random": random})
 
 
 def _resume(state: Mapping[str, Stateful], checkpoint: Path, console: Console) -> tuple[float, int]:
