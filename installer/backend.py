@@ -15,7 +15,7 @@ from .refusal import Refusal
 from .running import run
 from .torch_build import CUDA, TorchChoice, build_found, judge
 
-DEVELOPMENT = "dev"
+DEVELOPMENT = "train,dev"
 _NEWEST = (3, 14)
 """The first Python that the pinned versions have no wheels for."""
 _GIGABYTES = 3.0
