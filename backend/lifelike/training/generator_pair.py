@@ -31,8 +31,12 @@ from lifelike.networks.encoder import Encoder, EncoderSettings, Latent
 from lifelike.networks.identity import IdentityNetwork
 from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings, SynthesisLayer
 from lifelike.networks.weights import load_weights
-from lifelike.training import losses
 from lifelike.training.checkpoint import load_checkpoint, save_checkpoint
+from lifelike.training.losses.adversarial import discriminator_adversarial, generator_adversarial, r1_penalty
+from lifelike.training.losses.colour import colour_agreement
+from lifelike.training.losses.identity import identity
+from lifelike.training.losses.latents import latent_offsets
+from lifelike.training.losses.reconstruction import pyramid_l1, texture_energy
 from lifelike.training.pair_augmentation import discriminator_augmentation
 from lifelike.training.pair_batches import Batch, TrainingData, to_signed
 from lifelike.training.pairs import Pairs, load_faces, load_pairs
@@ -138,13 +142,13 @@ class PairRun:
         difference = batch.render + b - a
         weight = 0.25 + 0.75 * batch.region
         terms = {
-            "render": s.weight_render * losses.pyramid_l1(a, batch.render, weight, fine=1.0),
-            "offsets": s.weight_offsets * losses.latent_offsets(latent.ws),
+            "render": s.weight_render * pyramid_l1(a, batch.render, weight, fine=1.0),
+            "offsets": s.weight_offsets * latent_offsets(latent.ws),
         }
         paired = weight * batch.paired[:, None, None, None]
-        terms["photo"] = s.weight_photo * losses.pyramid_l1(b, batch.photo, paired)
-        terms["difference"] = s.weight_difference * losses.pyramid_l1(difference, batch.photo, paired)
-        texture = losses.texture_energy(b, batch.photo, paired) + losses.texture_energy(difference, batch.photo, paired)
+        terms["photo"] = s.weight_photo * pyramid_l1(b, batch.photo, paired)
+        terms["difference"] = s.weight_difference * pyramid_l1(difference, batch.photo, paired)
+        texture = texture_energy(b, batch.photo, paired) + texture_energy(difference, batch.photo, paired)
         terms["texture"] = s.weight_texture * texture
         # Outside the head the backdrop is the truth's: no look has to be invented there.
         half = len(b) // 2
@@ -154,10 +158,10 @@ class PairRun:
         if self.pictures >= s.adversarial_from:
             self.critics.requires_grad_(False)
             logits = self.critics["photo"](discriminator_augmentation(shown))
-            terms["adversarial"] = s.weight_adversarial * losses.generator_adversarial(logits)
+            terms["adversarial"] = s.weight_adversarial * generator_adversarial(logits)
         if self.embedder is not None:
             target = self.embedder(batch.render).detach()
-            terms["identity"] = s.weight_identity * losses.identity(self.embedder(difference), target)
+            terms["identity"] = s.weight_identity * identity(self.embedder(difference), target)
         self.descend(self.optimiser, terms, values)
         return shown.detach()
 
@@ -166,9 +170,9 @@ class PairRun:
         critic = self.critics[look].requires_grad_(True)
         logits = critic(discriminator_augmentation(torch.cat([real[: len(fake)], fake])))
         real_logits, fake_logits = logits.chunk(2)
-        terms = {f"critic_{look}": losses.discriminator_adversarial(real_logits, fake_logits)}
+        terms = {f"critic_{look}": discriminator_adversarial(real_logits, fake_logits)}
         if self.step % self.settings.r1_every == 0:
-            penalty = losses.r1_penalty(critic, discriminator_augmentation(real[:4]))
+            penalty = r1_penalty(critic, discriminator_augmentation(real[:4]))
             terms[f"r1_{look}"] = self.settings.r1_gamma * self.settings.r1_every * penalty
         values[f"real_{look}"] = float(real_logits.detach().sign().mean())
         self.descend(self.critic_optimiser, terms, values)
@@ -180,10 +184,10 @@ class PairRun:
         self.photo.mapping.w_avg.lerp_(ws[:, 0].detach().float().mean(0), 0.01)
         made = {"render": self.render.synthesis(ws), "photo": self.photo.synthesis(ws)}
         self.critics.requires_grad_(False)
-        terms = {"agreement": 0.5 * losses.colour_agreement(made["render"], made["photo"])}
+        terms = {"agreement": 0.5 * colour_agreement(made["render"], made["photo"])}
         for look, picture in made.items():
             logits = self.critics[look](discriminator_augmentation(picture))
-            terms[f"drawn_{look}"] = self.settings.weight_adversarial * losses.generator_adversarial(logits)
+            terms[f"drawn_{look}"] = self.settings.weight_adversarial * generator_adversarial(logits)
         self.descend(self.optimiser, terms, values)
         self.update_critic("photo", batch.photo[:4], made["photo"].detach(), values)
         self.update_critic("render", batch.render[:4], made["render"].detach(), values)
