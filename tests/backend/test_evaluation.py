@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from lifelike.datasets.pairs import Pairs, face_masks, load_pairs
 from lifelike.evaluation.judges import apply, load_look_classifier, to_pictures, to_portraits
 from lifelike.evaluation.landmark_error import inter_ocular, landmark_errors
 from lifelike.evaluation.measures import fine_detail, match_colours, psnr
@@ -20,7 +20,6 @@ from lifelike.evaluation.sheet import draw_sheet, pick_rows
 from lifelike.networks.identity import IdentityNetwork
 from lifelike.networks.look_classifier import LookClassifier
 from lifelike.networks.weights import load_weights, save_weights
-from lifelike.training.pairs import RESERVED_IDENTITIES, Pairs, face_masks, load_pairs
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 SIZE = 64
@@ -169,39 +168,6 @@ def test_sheet_shows_every_row_at_full_size(tmp_path) -> None:
         assert sheet.width >= 6 * 128
         assert sheet.height >= 3 * 128
     assert [file.name for file in tmp_path.iterdir()] == ["sheet.png"]
-
-
-def write_set(folder, identities: list[str]) -> None:
-    """A set of flat 8-pixel pictures, the render look dark, the photo look bright."""
-    rows = []
-    for identity in identities:
-        for look, level in (("render", 10), ("photo", 200)):
-            Image.new("RGB", (8, 8), (level, level, level)).save(folder / f"{identity}_{look}.png")
-        names = {look: f"{identity}_{look}.png" for look in ("render", "photo")}
-        rows.append({"identity": identity, "pose": 0, "lm68": face_points(8).tolist(), **names})
-    (folder / "index.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-
-
-def test_reserved_identities_never_reach_training(tmp_path) -> None:
-    write_set(tmp_path, ["00040", "00079", "00080", "00600"])
-    pairs = load_pairs(tmp_path, 16, cache=tmp_path / "cache")
-    assert list(pairs.reserved().identity) == [40, 79]
-    assert list(pairs.training().identity) == [80, 600]
-    assert not set(pairs.training().identity) & set(RESERVED_IDENTITIES)
-    assert pairs.landmarks[0, 0] == pytest.approx(face_points(16)[0])
-    assert pairs.render.max() == 10
-    assert pairs.photo.min() == 200
-    again = load_pairs(tmp_path, 16, cache=tmp_path / "cache")
-    assert np.array_equal(again.photo, pairs.photo)
-
-
-def test_a_folder_without_pairs_is_refused(tmp_path) -> None:
-    with pytest.raises(LifelikeError) as caught:
-        load_pairs(tmp_path, 16)
-    assert caught.value.code is ErrorCode.INVALID_FILE
-    (tmp_path / "index.jsonl").write_text("not json")
-    with pytest.raises(LifelikeError):
-        load_pairs(tmp_path, 16)
 
 
 def test_weights_come_back_and_foreign_files_are_refused(tmp_path) -> None:

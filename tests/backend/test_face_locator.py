@@ -162,7 +162,7 @@ def builtin_locator() -> FaceLocator:
 
 
 def test_builtin_finds_people_it_was_not_trained_on(builtin_locator, shared_folder) -> None:
-    from lifelike.training.pairs import load_pairs
+    from lifelike.datasets.pairs import load_pairs
 
     reserved = load_pairs(shared_folder / "heads", 256).reserved()
     errors, found_count = [], 0
@@ -181,7 +181,7 @@ def test_builtin_follows_size_place_and_turn(builtin_locator, shared_folder) -> 
     """One head set small, turned and off-centre into a large plain frame."""
     from PIL import Image
 
-    from lifelike.training.pairs import load_pairs
+    from lifelike.datasets.pairs import load_pairs
 
     reserved = load_pairs(shared_folder / "heads", 256).reserved()
     side, place = 200, (700, 90)

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lifelike.training.pair_batches import TrainingData
 
 from lifelike.bundles import read_bundle
+from lifelike.datasets.pairs import LabelledFaces, Pairs
 from lifelike.networks.stylegan2 import Generator, GeneratorSettings
 from lifelike.training.export import bundle_of_runs
 from lifelike.training.generator_pair import PairRun, PairTraining, shrink_weights, train
-from lifelike.training.pair_batches import TrainingData
-from lifelike.training.pairs import LabelledFaces, Pairs
 from lifelike.transfer import transfer_portraits
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Method

@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 from lifelike.bundles import Bundle, load_bundle
+from lifelike.datasets.pairs import Pairs, load_pairs
 from lifelike.evaluation.judges import load_identity_judge, load_look_classifier, to_pictures, to_portraits
 from lifelike.evaluation.report import Measured, as_dict, evaluate
 from lifelike.evaluation.sheet import draw_sheet
 from lifelike.networks.identity import IdentityNetwork
 from lifelike.training.command import run_command
-from lifelike.training.pairs import Pairs, load_pairs
 from lifelike.transfer import transfer_portraits
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Method

@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from lifelike.evaluation.measures import fine_detail, match_colours, psnr
 from numpy.typing import NDArray
 
+from lifelike.datasets.pairs import Pairs, face_masks
 from lifelike.evaluation.judges import apply
 from lifelike.evaluation.landmark_error import landmark_errors
-from lifelike.evaluation.measures import fine_detail, match_colours, psnr
 from lifelike.evaluation.recognition import rank_one, separation
 from lifelike.networks.identity import IdentityNetwork
 from lifelike.networks.look_classifier import LookClassifier
-from lifelike.training.pairs import Pairs, face_masks
 
 Locate = Callable[[NDArray[np.float32]], list[tuple[NDArray[np.float32], float]]]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from lifelike.training.pairs import Pairs
+from lifelike.datasets.pairs import Pairs
 
 GAP = 4
 CAPTION = 14

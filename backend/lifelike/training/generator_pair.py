@@ -27,6 +27,7 @@ from attrs import asdict, frozen
 from PIL import Image
 from torch import Tensor, nn
 
+from lifelike.datasets.pairs import Pairs, load_faces, load_pairs
 from lifelike.networks.encoder import Encoder, EncoderSettings, Latent
 from lifelike.networks.identity import IdentityNetwork
 from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings, SynthesisLayer
@@ -39,7 +40,6 @@ from lifelike.training.losses.latents import latent_offsets
 from lifelike.training.losses.reconstruction import pyramid_l1, texture_energy
 from lifelike.training.pair_augmentation import discriminator_augmentation
 from lifelike.training.pair_batches import Batch, TrainingData, to_signed
-from lifelike.training.pairs import Pairs, load_faces, load_pairs
 
 
 @frozen

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import Tensor, nn
 
+from lifelike.datasets.pairs import Pairs, face_masks, load_pairs
 from lifelike.evaluation.recognition import rank_one, separation
 from lifelike.networks.identity import IdentityNetwork
 from lifelike.networks.weights import save_weights
@@ -38,7 +39,6 @@ from lifelike.training.augmentation import (
 )
 from lifelike.training.command import run_command
 from lifelike.training.loop import Stateful, train_for, warm_cosine
-from lifelike.training.pairs import Pairs, face_masks, load_pairs
 
 RESOLUTION = 128
 

@@ -19,6 +19,7 @@ from PIL import Image
 from rich.console import Console
 from torch import Tensor
 
+from lifelike.datasets.pairs import LabelledFaces, Pairs, load_faces, load_pairs
 from lifelike.evaluation.landmark_error import inter_ocular, landmark_errors
 from lifelike.networks.face_locator import FaceLocator
 from lifelike.networks.weights import save_weights
@@ -26,7 +27,6 @@ from lifelike.training.command import run_command
 from lifelike.training.face_crops import FaceCrops
 from lifelike.training.face_scenes import DetectorScenes, HeadCutouts, head_outlines, mean_face
 from lifelike.training.loop import train_for, warm_cosine
-from lifelike.training.pairs import LabelledFaces, Pairs, load_faces, load_pairs
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 RESOLUTION = 256

@@ -24,6 +24,7 @@ from PIL import Image
 from rich.console import Console
 from torch import Tensor
 
+from lifelike.datasets.pairs import Pairs, face_masks, load_pairs
 from lifelike.evaluation.recognition import area_under_curve
 from lifelike.networks.look_classifier import LookClassifier
 from lifelike.networks.weights import save_weights
@@ -40,7 +41,6 @@ from lifelike.training.augmentation import (
 )
 from lifelike.training.command import run_command
 from lifelike.training.loop import train_for, warm_cosine
-from lifelike.training.pairs import Pairs, face_masks, load_pairs
 
 RESOLUTION = 128
 POOL = 24

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from attrs import frozen
-from torch import Tensor
-
 from lifelike.training.face_region import face_regions
 from lifelike.training.pair_augmentation import paired_jitter
-from lifelike.training.pairs import LabelledFaces, Pairs
+from torch import Tensor
+
+from lifelike.datasets.pairs import LabelledFaces, Pairs
 
 
 @frozen
