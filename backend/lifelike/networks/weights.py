@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import attrs
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -20,21 +21,31 @@ def save_weights(file: Path, network: nn.Module, kind: str, card: dict[str, Any]
 
     Args:
         file: written under a temporary name in the same folder, then renamed.
-        network: any network with a plain dictionary ``settings``.
+        network: any network whose ``settings`` are a plain dictionary or an attrs class of plain values.
         kind: which network this is, e.g. ``identity``; checked on loading.
         card: anything JSON can hold: training settings, measured numbers.
         half: store floating-point tensors as fp16.
+
+    Raises:
+        OSError: the file cannot be written; what was there before still is.
     """
     tensors = {}
     for name, value in network.state_dict().items():
         stored = value.half() if half and value.is_floating_point() else value
         tensors[name] = stored.detach().cpu().contiguous()
     settings: Any = network.settings
+    if not isinstance(settings, dict):
+        settings = attrs.asdict(settings)
     metadata = {"kind": kind, "settings": json.dumps(settings), "card": json.dumps(card)}
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.partial")
-    save_file(tensors, partial, metadata)
-    partial.replace(file)
+    try:
+        save_file(tensors, partial, metadata)
+        partial.replace(file)
+    except SafetensorError as error:  # a full disk, among others
+        raise OSError(None, f"{error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load_weights(file: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:

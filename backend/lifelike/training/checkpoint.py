@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,21 @@ from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write `state` (tensors and plain values) to `path` in one step, so that a kill or a full disk loses nothing."""
+    """Write `state` (tensors and plain values) to `path` in one step, so that a kill or a full disk loses nothing.
+
+    Raises:
+        OSError: the file cannot be written; what was there before still is.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:
-        torch.save(state, partial)
+        with partial.open("wb") as file:
+            try:
+                torch.save(state, file)
+            except RuntimeError as error:  # torch's archive writer has no other type for a failed write
+                raise OSError(None, f"{error}") from error
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -34,7 +45,10 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
         raise LifelikeError(
-            ErrorCode.INVALID_FILE, f"The checkpoint {path} cannot be read ({error}).", "Delete it to start afresh."
+            ErrorCode.INVALID_FILE,
+            f"The checkpoint {path} cannot be read ({reason}).",
+            "Delete it: the run continues from the one before, or starts afresh.",
         ) from error
     return state

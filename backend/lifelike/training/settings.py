@@ -159,7 +159,7 @@ def _tell(error: BaseException, kind: type | None) -> str:
         return f"unknown {min(error.extra_fields)}"
     if isinstance(error, KeyError):
         return "missing"
-    if isinstance(error, TypeError) and "not a mapping" in str(error) or kind is not None and attrs.has(kind):
+    if (isinstance(error, TypeError) and "not a mapping" in str(error)) or (kind is not None and attrs.has(kind)):
         return str(error) if isinstance(error, ValueError) else "must be a table"
     return str(error.args[0]) if error.args else type(error).__name__
 
@@ -173,7 +173,7 @@ def _unknown(key: str, cls: type) -> LifelikeError:
     return LifelikeError(ErrorCode.INVALID_SETTING, f"There is no setting {key}.", remedy)
 
 
-def _known_keys(cls: type, above: tuple[str, ...]) -> list[str]:
+def _known_keys(cls: Any, above: tuple[str, ...]) -> list[str]:
     keys = []
     for name, field in attrs.fields_dict(attrs.resolve_types(cls)).items():
         nested = field.type is not None and attrs.has(field.type)

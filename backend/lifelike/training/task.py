@@ -10,11 +10,16 @@ from torch's default generator only (never Python's `random` or numpy's).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from attrs import frozen
+from attrs import field, frozen, validators
 from PIL import Image
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @frozen
@@ -29,18 +34,19 @@ class RunSettings:
     """
 
     seed: int = 0
-    pictures: int = 100_000
-    batch: int = 8
-    accumulate: int = 1
+    pictures: int = field(default=100_000, validator=validators.ge(1))
+    batch: int = field(default=8, validator=validators.ge(1))
+    accumulate: int = field(default=1, validator=validators.ge(1))
     precision: str = "auto"
     accelerator: str = "auto"
     devices: str = "auto"
-    nodes: int = 1
-    threads: int = 0
+    nodes: int = field(default=1, validator=validators.ge(1))
+    threads: int = field(default=0, validator=validators.ge(0))
     compile: bool = False
-    save_every: int = 5_000  # pictures between checkpoints
-    sheet_every: int = 10_000  # pictures between sample sheets
-    keep: int = 2  # checkpoints kept beside the newest
+    save_every: int = field(default=5_000, validator=validators.ge(1))  # pictures between checkpoints
+    sheet_every: int = field(default=10_000, validator=validators.ge(1))  # pictures between sample sheets
+    scalars_every: int = field(default=400, validator=validators.ge(1))  # pictures between lines of scalars
+    keep: int = field(default=2, validator=validators.ge(0))  # checkpoints kept beside the newest
 
 
 @frozen
@@ -55,16 +61,24 @@ class Moment:
 class Task(ABC):
     """One kind of training.
 
-    Subclasses have a class attribute ``kind`` and a settings class (attrs, frozen) with a field ``run: RunSettings``;
-    ``__init__(settings, fabric)`` builds networks and optimisers through `fabric.setup` and reads the data, raising
-    LifelikeError with one clear sentence for whatever is wrong before any work starts.
+    Subclasses have the class attributes ``kind`` and ``settings_class`` (attrs, frozen, with a field
+    ``run: RunSettings``); ``__init__`` builds networks (`descent.place`) and optimisers (`descent.Descent`) and reads
+    the data, raising LifelikeError with one clear sentence for whatever is wrong before any work starts. It is called
+    with the same random numbers in every process, so that all begin with the same weights.
     """
 
-    kind: str
+    kind: ClassVar[str]
+    settings_class: ClassVar[type]
 
     @abstractmethod
-    def step(self, moment: Moment) -> dict[str, float]:
-        """One update of everything; returns scalars by name (losses, gradient norms, ADA p, …)."""
+    def __init__(self, settings: Any, fabric: Fabric) -> None: ...
+
+    @abstractmethod
+    def step(self, moment: Moment) -> Mapping[str, float | Tensor]:
+        """One update of everything; returns scalars by name (losses, gradient norms, ADA p, …).
+
+        Tensors are brought over from the device together, once a step. A value that is not finite ends the run.
+        """
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -76,8 +90,14 @@ class Task(ABC):
 
     @abstractmethod
     def sheet(self) -> Image.Image | None:
-        """Samples on fixed latents and fixed renders, or None where a task shows nothing."""
+        """Samples on fixed latents and fixed renders, or None where a task shows nothing.
+
+        Called in the first process alone, as is `export`.
+        """
 
     @abstractmethod
     def export(self, folder: Path, card: dict[str, Any]) -> list[Path]:
-        """Write the finished networks as safetensors (`lifelike.networks.weights`) into the run folder."""
+        """Write the networks as safetensors (`lifelike.networks.weights`) into the run folder.
+
+        Called with every checkpoint, so that an unfinished run can be looked at and started from.
+        """

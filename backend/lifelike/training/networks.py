@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Networks to start from, by whatever a setting names: a safetensors file, the folder of a run, or a bundle.
+
+All come on the CPU, in training mode, with gradients.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import cattrs
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from lifelike.bundles import Bundle, find_bundle, read_bundle
+from lifelike.bundles.file import CARD_KEY
+from lifelike.networks.encoder import Encoder, EncoderSettings
+from lifelike.networks.identity import IdentityNetwork
+from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings
+from lifelike.networks.weights import load_weights
+from lifelike_protocol.errors import ErrorCode, LifelikeError
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def load_generator(
+    source: str | Path, look: Literal["photo", "render"] = "photo", resolution: int | None = None
+) -> Generator:
+    """A generator.
+
+    Args:
+        source: a safetensors file of kind "generator", the folder of a run, or a bundle's name or path.
+        look: which one of a pair.
+        resolution: which it must have; None takes any.
+
+    Raises:
+        LifelikeError: INVALID_FILE or INVALID_BUNDLE where there is no such network or it is damaged, UNKNOWN_BUNDLE,
+            INVALID_SETTING for another resolution.
+    """
+    found = _find(source, look)
+    if isinstance(found, Path):
+        generator = _read(found, "generator", Generator, GeneratorSettings)
+    else:
+        generator = found.photo if look == "photo" else found.render
+    _check_resolution(source, generator.settings.resolution, resolution)
+    return generator.train().requires_grad_(True)
+
+
+def load_discriminator(source: str | Path, resolution: int | None = None) -> Discriminator:
+    """A discriminator, from a file of that kind or the folder of a run; arguments and errors as `load_generator`'s."""
+    found = _find(source, "discriminator")
+    if isinstance(found, Bundle):
+        raise _lacking(source, "discriminator")
+    discriminator = _read(found, "discriminator", Discriminator, GeneratorSettings)
+    _check_resolution(source, discriminator.settings.resolution, resolution)
+    return discriminator.train().requires_grad_(True)
+
+
+def load_encoder(source: str | Path, resolution: int | None = None) -> Encoder:
+    """An encoder; arguments and errors as `load_generator`'s."""
+    found = _find(source, "encoder")
+    encoder = _read(found, "encoder", Encoder, EncoderSettings) if isinstance(found, Path) else found.encoder
+    _check_resolution(source, encoder.settings.resolution, resolution)
+    return encoder.train().requires_grad_(True)
+
+
+def load_identity(source: str | Path) -> IdentityNetwork:
+    """An identity network, frozen and in evaluation mode; errors as `load_generator`'s."""
+    found = _find(source, "identity")
+    if isinstance(found, Path):
+        identity = _read(found, "identity", IdentityNetwork, None)
+    elif found.identity is None:
+        raise _lacking(source, "identity network")
+    else:
+        identity = found.identity
+    return identity.eval().requires_grad_(False)
+
+
+def _find(source: str | Path, name: str) -> Path | Bundle:
+    """The network's own file, or the bundle it is in."""
+    path = Path(source).expanduser()
+    if path.is_dir() and not (path / "card.json").exists():
+        file = path / f"{name}.safetensors"
+        if file.exists():
+            return file
+        what = f"The folder {source} has no {name}.safetensors."
+        remedy = "Give the folder of a run that trains this network and has written its first checkpoint, or a file."
+        raise LifelikeError(ErrorCode.INVALID_FILE, what, remedy)
+    if path.is_file() and not _is_bundle(path):
+        return path
+    if len(path.parts) > 1 or path.suffix == ".safetensors":
+        if not path.exists():
+            what = f"There is no file or folder {source}."
+            raise LifelikeError(ErrorCode.INVALID_FILE, what, "Give a network's file, a run's folder, or a bundle.")
+        return read_bundle(path)
+    return read_bundle(find_bundle(str(source)))
+
+
+def _is_bundle(file: Path) -> bool:
+    try:
+        with safe_open(file, framework="pt") as opened:
+            return CARD_KEY in (opened.metadata() or {})
+    except (OSError, SafetensorError):
+        return False  # reading it as a network tells what is wrong
+
+
+def _read(file: Path, kind: str, network_class: type[Network], settings_class: type | None) -> Network:
+    """Build the network its file describes; tensors are compared before memory is taken for them."""
+    settings, state, _ = load_weights(file, kind)
+    try:
+        with torch.device("meta"):
+            network: Network = network_class(cattrs.structure(settings, settings_class) if settings_class else settings)
+        _fill(network, state)
+    except (cattrs.BaseValidationError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        what = f"The network in {file} does not fit its own settings ({type(error).__name__})."
+        raise LifelikeError(ErrorCode.INVALID_FILE, what, f"Train the {kind} network again.") from error
+    return network
+
+
+def _fill(network: nn.Module, state: dict[str, Tensor]) -> None:
+    network.load_state_dict(state, assign=True)
+
+
+def _check_resolution(source: Any, found: int, wanted: int | None) -> None:
+    if wanted is not None and found != wanted:
+        what = f"The network of {source} is for {found} pixels, and {wanted} are needed."
+        raise LifelikeError(ErrorCode.INVALID_SETTING, what, "Choose another network, or another resolution.")
+
+
+def _lacking(source: Any, name: str) -> LifelikeError:
+    what = f"The bundle {source} has no {name}."
+    return LifelikeError(ErrorCode.INVALID_BUNDLE, what, "Choose another bundle, or the folder of a run.")
