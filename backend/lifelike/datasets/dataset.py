@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from lifelike.datasets.card import CARD
 from lifelike.datasets.indexes import read_index
 from lifelike.datasets.pictures import Pictures, decoded_pictures
 from lifelike.datasets.record import Problem, Record
@@ -15,8 +16,6 @@ from lifelike.datasets.storage import Storage, storage_of
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 log = logging.getLogger(__name__)
-
-CARD = "card.json"
 
 
 class DataSet:
