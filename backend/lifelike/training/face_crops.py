@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from lifelike.training.augmentation import add_noise, blur, coarsen, jitter_colour, random_backdrops, uniform, warp
+from lifelike.training.disturbance import add_noise, blur, coarsen, jitter_colour, random_backdrops, uniform, warp
 from lifelike.training.face_scenes import MIRRORED, HeadCutouts, clutter, occlude
 
 

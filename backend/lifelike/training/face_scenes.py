@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lifelike.datasets.pairs import face_masks
 from lifelike.networks.face_detector import STRIDE
-from lifelike.training.augmentation import add_noise, blur, jitter_colour, random_backdrops, uniform
+from lifelike.training.disturbance import add_noise, blur, jitter_colour, random_backdrops, uniform
 
 # Where each landmark goes when the picture is mirrored (iBUG 68).
 _JAW_TO_NOSE = [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31]

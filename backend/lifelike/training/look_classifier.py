@@ -28,7 +28,8 @@ from lifelike.datasets.pairs import Pairs, face_masks, load_pairs
 from lifelike.evaluation.recognition import area_under_curve
 from lifelike.networks.look_classifier import LookClassifier
 from lifelike.networks.weights import save_weights
-from lifelike.training.augmentation import (
+from lifelike.training.command import run_command
+from lifelike.training.disturbance import (
     add_noise,
     blur,
     box_matrix,
@@ -39,7 +40,6 @@ from lifelike.training.augmentation import (
     soften,
     warp,
 )
-from lifelike.training.command import run_command
 from lifelike.training.loop import train_for, warm_cosine
 
 RESOLUTION = 128
