@@ -15,7 +15,7 @@ Shapes: N pictures, C channels, R the side in pixels, L layers of w (`num_ws`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -60,6 +60,12 @@ def leaky(x: Tensor, bias: Tensor, gain: float = ACTIVATION_GAIN) -> Tensor:
     """Bias, leaky ReLU and the gain that keeps its variance. x: [NC] or [NCRR]; bias: [C]."""
     bias = bias.to(x.dtype)
     return F.leaky_relu(x + (bias if x.ndim == 2 else bias[:, None, None]), LEAKY_SLOPE) * gain
+
+
+def memory_format(x: Tensor) -> torch.memory_format:
+    """How [NCRR] lies in memory: channels last or contiguous."""
+    last = x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if last else torch.contiguous_format
 
 
 def blur(x: Tensor, padding: int, stride: int = 1, gain: float = 1.0) -> Tensor:
@@ -126,17 +132,24 @@ class SynthesisLayer(nn.Module):
         """x: [NIRR], w: [N, w_dim], noise: [RR], [N1RR] or None → [NORR]."""
         style = self.affine(w.float())  # [NI]
         power = self.weight.float().square().sum((2, 3))  # [OI]
-        demodulation = (F.linear(style.square(), power) + 1e-8).rsqrt()  # [NO]
+        demodulation = (F.linear(style.square(), power) + 1e-8).rsqrt() * ACTIVATION_GAIN  # [NO]
         x = x * style.to(x.dtype)[:, :, None, None]
         weight = self.weight.to(x.dtype)
         if self.up:
             x = blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), padding=1, gain=4.0)
         else:
             x = F.conv2d(x, weight, padding=1)
-        x = x * demodulation.to(x.dtype)[:, :, None, None]
+        # The gain goes in before the leaky ReLU, which it passes; noise and bias as one map: two passes, not five.
+        x = x * demodulation.to(x.dtype)[:, :, None, None] + self._offset(noise, x)
+        return F.leaky_relu(x, LEAKY_SLOPE)
+
+    def _offset(self, noise: Tensor | None, x: Tensor) -> Tensor:
+        """Bias and noise, scaled by the gain: [1O11], [1ORR] or [NORR], laid out in memory as `x` is."""
+        offset = self.bias[None, :, None, None]
         if noise is not None:
-            x = x + (noise * self.noise_strength).to(x.dtype)
-        return leaky(x, self.bias)
+            maps = noise if noise.ndim == 4 else noise[None, None]
+            offset = (offset + maps * self.noise_strength).contiguous(memory_format=memory_format(x))
+        return (offset * ACTIVATION_GAIN).to(x.dtype)
 
 
 class ToRGB(nn.Module):
@@ -206,7 +219,13 @@ class SynthesisNetwork(nn.Module):
         block: SynthesisBlock = getattr(self, f"b{resolution}")
         return block
 
-    def forward(self, ws: Tensor, noise: str = "const", features: Mapping[int, Tensor] | None = None) -> Tensor:
+    def forward(
+        self,
+        ws: Tensor,
+        noise: str = "const",
+        features: Mapping[int, Tensor] | None = None,
+        observe: Callable[[int, Tensor, Tensor], None] | None = None,
+    ) -> Tensor:
         """Makes pictures.
 
         Args:
@@ -214,6 +233,7 @@ class SynthesisNetwork(nn.Module):
             noise: "const" (the stored buffers), "random" or "none".
             features: for some resolutions, what to add to the activations there, [NCRR] (the feature
                 code of Yao et al., arXiv 2202.02183, as a residual; reconstructed for this method).
+            observe: called after each resolution with it, the activations [NCRR] and the RGB so far [N3RR].
 
         Returns:
             [N, 3, R, R] float32, about −1…1, not clipped.
@@ -227,6 +247,8 @@ class SynthesisNetwork(nn.Module):
             maps = [self._noise(layer, ws, noise) for layer in block.layers]
             added = features.get(resolution) if features else None
             x, image = block(x, image, ws[:, index : index + count + 1], maps, added)
+            if observe is not None:
+                observe(resolution, x, image)
             index += count
         assert image is not None
         return image
