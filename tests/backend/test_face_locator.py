@@ -4,18 +4,31 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from made_up_pairs import draw_face, drawn_landmarks
+from attrs import evolve
+from PIL import Image
+from rich.console import Console
 
 from lifelike.evaluation.landmark_error import landmark_errors
 from lifelike.networks.face_detector import Detections, FaceMap, read_face_map
 from lifelike.networks.face_locator import FaceLocator, distinct, face_crop, fit_to, frame_pyramid
 from lifelike.networks.landmark_regressor import mean_position
-from lifelike.training.face_crops import FaceCrops
-from lifelike.training.face_scenes import MIRRORED, DetectorScenes, HeadCutouts, head_outlines, mean_face
+from lifelike.networks.weights import load_weights
+from lifelike.training.landmarks.crops import FaceCrops
+from lifelike.training.landmarks.material import load_others, outlines
+from lifelike.training.landmarks.scenes import MIRRORED, DetectorScenes, HeadCutouts, head_outlines, mean_face
+from lifelike.training.landmarks.settings import LandmarkSettings, SceneSettings
+from lifelike.training.landmarks.task import LandmarksTask, read_labelled
+from lifelike.training.networks import load_locator
+from lifelike.training.portraits import PortraitData, read_portraits
+from lifelike.training.run import run_task, start_fabric
+from lifelike.training.task import Moment, RunSettings
+from lifelike_protocol.errors import LifelikeError
+from made_up_pairs import draw_face, drawn_landmarks, write_pairs
 
 
 def cutouts(count: int = 2, size: int = 128) -> tuple[HeadCutouts, FaceLocator]:
@@ -152,6 +165,73 @@ def test_crops_come_with_landmarks_on_the_face() -> None:
     assert (points[faces][:, 8, 1] > points[faces][:, 19, 1]).all()
 
 
+def settings_for(folder: Path, **run: object) -> LandmarkSettings:
+    """Settings of a short run on drawn faces."""
+    return LandmarkSettings(
+        resolution=64,
+        data=PortraitData((str(folder),)),
+        scenes=SceneSettings(frame=64, crops=2),
+        run=RunSettings(**{"batch": 2, "pictures": 4, "accelerator": "cpu", "threads": 1, **run}),
+    )
+
+
+def test_training_writes_a_locator_and_goes_on_from_one(tmp_path) -> None:
+    write_pairs(tmp_path, people=[40, 600], poses=1, size=64)
+    (tmp_path / "hands").mkdir()
+    Image.new("RGBA", (20, 30), (200, 150, 120, 255)).save(tmp_path / "hands" / "hand.png")
+    settings = settings_for(tmp_path)
+    with_others = evolve(settings, scenes=evolve(settings.scenes, others=str(tmp_path / "hands")))
+    run_task(LandmarksTask, with_others, tmp_path / "first", Console(quiet=True))
+    file = tmp_path / "first" / "locator.safetensors"
+    _, _, card = load_weights(file, "locator")
+    assert card["measured"][tmp_path.name]["pictures"] == 2
+    assert card["cutouts"] == 2
+    task = LandmarksTask(evolve(settings, start=str(file)), start_fabric(settings.run))
+    for name, value in load_locator(file).state_dict().items():
+        assert torch.equal(task.locator.state_dict()[name], value), name
+
+
+def test_faces_without_landmarks_are_refused_before_any_work(tmp_path) -> None:
+    draw_face(64, (200, 150, 120), (10, 20, 200)).save(tmp_path / "face.png")
+    with pytest.raises(LifelikeError, match="has landmarks"):
+        LandmarksTask(settings_for(tmp_path), start_fabric(RunSettings(accelerator="cpu")))
+    settings = settings_for(tmp_path)
+    with pytest.raises(LifelikeError, match="no PNG"):
+        load_others(tmp_path / "nothing")
+    with pytest.raises(LifelikeError, match="no file"):
+        run_task(LandmarksTask, evolve(settings, start="nowhere/x.safetensors"), tmp_path / "run", Console(quiet=True))
+
+
+def test_reserved_people_are_never_cut_out(tmp_path) -> None:
+    write_pairs(tmp_path, people=[7, 600], poses=1, size=64)
+    training, reserved = read_labelled(settings_for(tmp_path))
+    assert set(training.person) == {600}
+    assert set(reserved[tmp_path.name].person) == {7}
+
+
+def test_a_photo_has_its_renders_outline_and_is_else_taken_whole(tmp_path) -> None:
+    write_pairs(tmp_path, people=[600], poses=1, size=64)
+    both = read_portraits(PortraitData((str(tmp_path),)), 64)
+    render, photo = outlines(both)
+    assert np.array_equal(render, photo)
+    assert 0.2 < (render > 127).mean() < 0.7
+    assert (outlines(both.select(both.look == "photo")) == 255).all()
+
+
+def test_one_face_is_learnt_by_heart(tmp_path) -> None:
+    """Every term falls within seconds: where the face is, how it lies, its landmarks, and that it is one."""
+    write_pairs(tmp_path, people=[600], poses=1, size=64)
+    settings = settings_for(tmp_path, batch=4)
+    task = LandmarksTask(settings, start_fabric(settings.run))
+    values = []
+    for step in range(50):
+        torch.manual_seed(step)
+        values.append({name: float(value) for name, value in task.step(Moment(step, 4 * step, step / 60)).items()})
+    for name in ("heat", "shape", "points"):
+        first, last = (np.mean([value[name] for value in part]) for part in (values[:5], values[-5:]))
+        assert last < 0.75 * first, name
+
+
 @pytest.fixture(scope="module")
 def builtin_locator() -> FaceLocator:
     bundles = pytest.importorskip("lifelike.bundles")
@@ -179,8 +259,6 @@ def test_builtin_finds_people_it_was_not_trained_on(builtin_locator, shared_fold
 
 def test_builtin_follows_size_place_and_turn(builtin_locator, shared_folder) -> None:
     """One head set small, turned and off-centre into a large plain frame."""
-    from PIL import Image
-
     from lifelike.datasets.pairs import load_pairs
 
     reserved = load_pairs(shared_folder / "heads", 256).reserved()

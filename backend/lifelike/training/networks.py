@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lifelike.bundles import Bundle, find_bundle, read_bundle
 from lifelike.bundles.file import CARD_KEY
 from lifelike.networks.encoder import Encoder, EncoderSettings
+from lifelike.networks.face_locator import FaceLocator
 from lifelike.networks.identity import IdentityNetwork
 from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings
 from lifelike.networks.weights import load_weights
@@ -76,6 +77,18 @@ def load_identity(source: str | Path) -> IdentityNetwork:
     else:
         identity = found.identity
     return identity.eval().requires_grad_(False)
+
+
+def load_locator(source: str | Path) -> FaceLocator:
+    """A face locator; errors as `load_generator`'s."""
+    found = _find(source, "locator")
+    if isinstance(found, Path):
+        locator = _read(found, "locator", FaceLocator, None)
+    elif found.locator is None:
+        raise _lacking(source, "face locator")
+    else:
+        locator = found.locator
+    return locator.train().requires_grad_(True)
 
 
 def _find(source: str | Path, name: str) -> Path | Bundle:

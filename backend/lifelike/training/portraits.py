@@ -82,12 +82,17 @@ def read_portraits(data: PortraitData, resolution: int, look: str | None = None)
         LifelikeError: INVALID_SETTING when no folder is named; INVALID_FILE for a set that is unreadable or has no such
             picture, or smaller ones.
     """
+    parts = read_each(data, resolution, look)
+    return parts[0] if len(parts) == 1 else joined(parts)
+
+
+def read_each(data: PortraitData, resolution: int, look: str | None = None) -> list[Portraits]:
+    """As `read_portraits`, but each data set by itself."""
     if not data.folders:
         what = "No data set is named to train on."
         raise LifelikeError(ErrorCode.INVALID_SETTING, what, "Name one or several: --set 'data.folders=[\"DIR\"]'.")
     cache = Path(data.cache) if data.cache else None
-    parts = [_portraits(open_dataset(Path(folder)).pictures(resolution, look, cache)) for folder in data.folders]
-    return parts[0] if len(parts) == 1 else joined(parts)
+    return [_portraits(open_dataset(Path(folder)).pictures(resolution, look, cache)) for folder in data.folders]
 
 
 def joined(parts: Sequence[Portraits]) -> Portraits:

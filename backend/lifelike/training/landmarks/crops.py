@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lifelike.training.disturbance import add_noise, blur, coarsen, jitter_colour, random_backdrops, uniform, warp
-from lifelike.training.face_scenes import MIRRORED, HeadCutouts, clutter, occlude
+from lifelike.training.landmarks.scenes import MIRRORED, HeadCutouts, clutter, occlude
 
 
 class FaceCrops:
@@ -27,7 +27,7 @@ class FaceCrops:
         self.heads, self.others, self.margin = heads, others, margin
         self.centre, self.scale = fit
         # About one source pixel to a crop pixel.
-        self.level = next(part for part in reversed(heads.levels) if part.shape[-1] >= 128)
+        self.level = next((part for part in reversed(heads.levels) if part.shape[-1] >= 128), heads.levels[0])
 
     def draw(self, count: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """Crops (N, 3, S, S) −1…1, landmarks (N, 68, 2) in −1…1 of the crop, and whether it is a face (N,) 0 or 1."""
