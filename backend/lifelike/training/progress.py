@@ -52,7 +52,9 @@ class TrainingProgress:
             self._told = time.monotonic()
             shown = "  ".join(f"{name} {value:.3g}" for name, value in self._means.items())
             share = f"{100 * done / self._total:.1f} %, {done} of {self._total} pictures"
-            self._console.print(f"{self._title}: {share}, {self._speed(done)}  {shown}", highlight=False)
+            self._console.print(
+                f"{self._title}: {share}, {self._speed(done)}  {shown}", highlight=False, soft_wrap=True
+            )
 
     def say(self, line: str) -> None:
         """One line beside the bar."""
