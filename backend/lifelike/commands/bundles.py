@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from attrs import asdict
 from rich.console import Console
 from rich.table import Table
+
+from lifelike_protocol.errors import ErrorCode, LifelikeError
+from lifelike_protocol.messages import Method
 
 app = typer.Typer(help="The trained models.", no_args_is_help=True)
 
@@ -47,3 +51,55 @@ def show(
     for key, value in {**card, "sha256": bundle.sha256}.items():
         table.add_row(key, value if isinstance(value, str) else json.dumps(value, indent=1, default=str))
     Console().print(table)
+
+
+@app.command("make")
+def make(
+    name: Annotated[str, typer.Argument(help="What the bundle is to be called.")],
+    photo: Annotated[str, typer.Option(help="Photo generator: a run's folder, a file, or a bundle.")],
+    render: Annotated[str, typer.Option(help="Render generator, likewise.")],
+    encoder: Annotated[str, typer.Option(help="Encoder, likewise.")],
+    identity: Annotated[str, typer.Option(help="Identity network, likewise; without one no similarity is told.")] = "",
+    locator: Annotated[str, typer.Option(help="Face locator, likewise.")] = "",
+    licence: Annotated[str, typer.Option(help="What others may do with it, e.g. CC-BY-4.0.")] = "unstated",
+    description: Annotated[str, typer.Option(help="One sentence for the list.")] = "",
+    trained_on: Annotated[str, typer.Option(help="What the networks have seen.")] = "",
+    method: Annotated[Method, typer.Option(help="How it is best applied.")] = Method.DIFFERENCE,
+    measured: Annotated[Path | None, typer.Option(help="Report of `lifelike evaluate` (JSON), kept in it.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File; else among your bundles.")] = None,
+) -> None:
+    """Put trained networks together into one bundle."""
+    from lifelike.bundles.assembly import assemble_bundle
+    from lifelike.bundles.registry import user_folder
+    from lifelike.training.networks import load_encoder, load_generator, load_identity, load_locator
+
+    if method is Method.BUNDLE:
+        what = "A bundle's own method must be decode or difference."
+        raise LifelikeError(ErrorCode.INVALID_SETTING, what, "Leave --method out for difference.")
+    bundle = assemble_bundle(
+        load_generator(photo, "photo"),
+        load_generator(render, "render"),
+        load_encoder(encoder),
+        load_identity(identity) if identity else None,
+        load_locator(locator) if locator else None,
+        name=name,
+        description=description,
+        licence=licence,
+        trained_on=trained_on,
+        method=method,
+        measured=_figures(measured) if measured else {},
+    )
+    file = output or user_folder() / f"{name}.safetensors"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    bundle.save(file)
+    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+
+
+def _figures(report: Path) -> dict[str, Any]:
+    """The measured figures of a report."""
+    try:
+        values: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        what = f"The report {report} cannot be read ({error})."
+        raise LifelikeError(ErrorCode.INVALID_FILE, what, "Give the report.json of `lifelike evaluate`.") from error
+    return values

@@ -19,9 +19,14 @@ from lifelike.networks.stylegan2 import Linear
 
 @frozen
 class EncoderSettings:
-    """Sizes of an encoder. `feature_channels` are the generator's at each of `feature_resolutions`, which rise."""
+    """Sizes of an encoder. `feature_channels` are the generator's at each of `feature_resolutions`, which rise.
+
+    patch: side of the squares of pixels that the first convolution reads as one (pixel unshuffle); with 2 a portrait
+        of 256 pixels costs as much as one of 128.
+    """
 
     resolution: int = 128
+    patch: int = 1
     num_ws: int = 12
     w_dim: int = 128
     width: int = 32
@@ -72,8 +77,8 @@ class Encoder(nn.Module):
         super().__init__()
         self.settings = settings
         self.register_buffer("w_avg", torch.zeros(settings.w_dim))
-        self.stem = nn.Conv2d(3, settings.width, 3, padding=1)
-        resolution, channels = settings.resolution, settings.width
+        self.stem = nn.Conv2d(3 * settings.patch**2, settings.width, 3, padding=1)
+        resolution, channels = settings.resolution // settings.patch, settings.width
         widths = {resolution: channels}
         down = []
         while resolution > 4:
@@ -104,7 +109,7 @@ class Encoder(nn.Module):
 
     def forward(self, portrait: Tensor) -> Latent:
         """portrait: [N3RR], −1…1 → the latent of N portraits."""
-        x = self.stem(portrait)
+        x = self.stem(F.pixel_unshuffle(portrait, self.settings.patch))
         skips = []
         for block in self.down:
             skips.append(x)

@@ -24,14 +24,14 @@ def pyramid_l1(image: Tensor, target: Tensor, weight: Tensor, fine: float = 0.5)
     return total
 
 
-def texture_energy(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """L1 between the local root-mean-square of two fine bands, channel by channel.
+def texture_energy(image: Tensor, target: Tensor, weight: Tensor, scales: int = 2) -> Tensor:
+    """L1 between the local root-mean-square of `scales` fine bands, channel by channel.
 
     Sees how much grain and pattern there is, not where each grain lies. Local statistics of sub-bands are Portilla
     and Simoncelli's (IJCV 40, 2000); as a training term reconstructed.
     """
     total = image.new_zeros(())
-    for _ in range(2):
+    for _ in range(scales):
         energies = [_local_energy(picture) for picture in (image, target)]
         total = total + (F.avg_pool2d(weight, 8, 4) * (energies[0] - energies[1]).abs()).mean()
         image, target, weight = (F.avg_pool2d(x, 2) for x in (image, target, weight))

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from attrs import frozen
-from lifelike.training.face_region import face_regions
-from lifelike.training.pair_augmentation import paired_jitter
 from torch import Tensor
 
 from lifelike.datasets.pairs import LabelledFaces, Pairs
+from lifelike.training.pair.augmentation import paired_jitter
+from lifelike.training.pair.face_region import face_regions
 
 
 @frozen
@@ -26,7 +26,7 @@ class Batch:
 
 
 class TrainingData:
-    """Pairs, and renders without a photo look, as random batches."""
+    """Pairs, and renders without a photo look, as random batches (drawn from torch's default generator)."""
 
     def __init__(self, pairs: Pairs, alone: LabelledFaces | None) -> None:
         resolution = pairs.resolution
@@ -34,20 +34,20 @@ class TrainingData:
         self.regions = face_regions(pairs.landmarks, resolution)
         self.alone_regions = None if alone is None else face_regions(alone.landmarks, resolution)
 
-    def draw(self, count: int, random: torch.Generator, share_alone: float = 0.15) -> Batch:
+    def draw(self, count: int, share_alone: float, device: torch.device) -> Batch:
         """`count` jittered pictures; `share_alone` of them renders without a truth, beside some other photo."""
-        chosen = torch.randint(len(self.pairs), (count,), generator=random).numpy()
+        chosen = torch.randint(len(self.pairs), (count,)).numpy()
         render, photo, region = self.pairs.render[chosen], self.pairs.photo[chosen], self.regions[chosen]
         paired = torch.ones(count)
         if self.alone is not None and self.alone_regions is not None:
-            lone = (torch.rand(count, generator=random) < share_alone).numpy()
-            other = torch.randint(len(self.alone.pictures), (count,), generator=random).numpy()
+            lone = (torch.rand(count) < share_alone).numpy()
+            other = torch.randint(len(self.alone.pictures), (count,)).numpy()
             render = np.where(lone[:, None, None, None], self.alone.pictures[other], render)
             region = np.where(lone[:, None, None], self.alone_regions[other], region)
             paired = torch.from_numpy(1.0 - lone.astype(np.float32))
         mask = torch.from_numpy(region)[:, None].float() / 255
-        x, y, mask = paired_jitter([to_signed(render), to_signed(photo), mask], random)
-        return Batch(x, y, mask, paired)
+        x, y, mask = paired_jitter([to_signed(render).to(device), to_signed(photo).to(device), mask.to(device)])
+        return Batch(x, y, mask, paired.to(device))
 
 
 def to_signed(pixels: np.ndarray[Any, Any]) -> Tensor:

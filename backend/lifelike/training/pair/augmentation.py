@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def paired_jitter(pictures: list[Tensor], generator: torch.Generator) -> list[Tensor]:
+def paired_jitter(pictures: list[Tensor]) -> list[Tensor]:
     """The same random mirror, small similarity and colour gain for each tensor of the list.
 
     A tensor with one channel (a mask) moves along but keeps its values. Ranges: mirror one half; turn ±6°,
@@ -17,10 +17,10 @@ def paired_jitter(pictures: list[Tensor], generator: torch.Generator) -> list[Te
     count, device = pictures[0].shape[0], pictures[0].device
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * torch.rand(*shape, generator=generator)
+        return low + (high - low) * torch.rand(*shape)
 
     angle, size = torch.deg2rad(uniform(-6, 6, count)), uniform(0.92, 1.08, count)
-    mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    mirror = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
     matrix = torch.zeros(count, 2, 3)
     matrix[:, 0, 0], matrix[:, 0, 1] = mirror * size * angle.cos(), -size * angle.sin()
     matrix[:, 1, 0], matrix[:, 1, 1] = mirror * size * angle.sin(), size * angle.cos()
@@ -37,7 +37,7 @@ def paired_jitter(pictures: list[Tensor], generator: torch.Generator) -> list[Te
 def discriminator_augmentation(pictures: Tensor) -> Tensor:
     """Differentiable brightness, saturation, contrast and shift (DiffAugment, Zhao et al., arXiv 2006.10738)."""
     count, device = pictures.shape[0], pictures.device
-    brightness, saturation, contrast = torch.rand(3, count, 1, 1, 1, device=device)
+    brightness, saturation, contrast = torch.rand(3, count, 1, 1, 1).to(device)
     pictures = pictures + (brightness - 0.5) * 0.5
     mean = pictures.mean(1, keepdim=True)
     pictures = mean + (pictures - mean) * (0.5 + saturation)
