@@ -19,7 +19,7 @@ from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Encoding
 
 from .. import compat
-from .restore import restored
+from ..restore import restored
 
 COLOUR_SPACE_OF_VIEW = {
     "Standard": "sRGB",

@@ -22,12 +22,13 @@ from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import FaceHint, Frame, Source
 
 from .. import compat
-from ..face import camera_view, faces_in_view
+from ..face.projection import camera_view
+from ..face.scene import faces_in_view
 from ..made_by_lifelike import shows_in_renders
+from ..restore import restored
 from .colour import encoding_of_scene, plain_srgb_file
 from .multilayer import read_layer
 from .pixels import linear_image, memory_folder, read_file, without_idle_alpha
-from .restore import restored
 
 _CLEAN: dict[tuple[str, str], bytes] = {}
 """Fingerprint of the last render without a Lifelike result, by scene and kind: it stays clean when a node comes."""

@@ -15,9 +15,10 @@ from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Encoding, Frame, Source
 
 from .. import compat
-from ..face import View, camera_view, faces_in_view
+from ..face.projection import View, camera_view
+from ..face.scene import faces_in_view
+from ..restore import restored
 from .colour import encoding_of_scene, plain_srgb_view
-from .restore import restored
 
 
 class _Viewport(NamedTuple):

@@ -7,7 +7,8 @@ import addon_parts
 import bpy
 import numpy as np
 import scenes
-from lifelike_addon.face import camera_view, faces_in_view
+from lifelike_addon.face.projection import camera_view
+from lifelike_addon.face.scene import faces_in_view
 from mathutils import Vector
 
 SIZE = 256

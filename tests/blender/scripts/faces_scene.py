@@ -12,7 +12,9 @@ import heads
 import numpy as np
 import scenes
 from lifelike_addon.capture import capture_render_result, capture_viewport
-from lifelike_addon.face import View, camera_view, faces_in_view, hm08
+from lifelike_addon.face import hm08
+from lifelike_addon.face.projection import View, camera_view
+from lifelike_addon.face.scene import faces_in_view
 from mathutils import Euler
 
 REPORT: dict[str, object] = {}
