@@ -15,7 +15,10 @@ from .refusal import Refusal
 from .running import run
 from .torch_build import CUDA, TorchChoice, build_found, judge
 
+TRAINING = "train"
 DEVELOPMENT = "train,dev"
+_MORE = {"": (TRAINING, DEVELOPMENT), TRAINING: (DEVELOPMENT,), DEVELOPMENT: ()}
+"""The groups that hold all that a group holds, and more."""
 _NEWEST = (3, 14)
 """The first Python that the pinned versions have no wheels for."""
 _GIGABYTES = 3.0
@@ -26,7 +29,7 @@ def ensure_backend(places: Places, choice: TorchChoice, extra: str = "") -> Path
     """The interpreter of the complete environment in `.venv`.
 
     Args:
-        extra: an optional group of dependencies of pyproject.toml to install as well.
+        extra: TRAINING or DEVELOPMENT, groups of dependencies of pyproject.toml to install as well; "" for neither.
 
     Raises:
         Refusal: this Python cannot have it, or an installation fails.
@@ -43,7 +46,7 @@ def ensure_backend(places: Places, choice: TorchChoice, extra: str = "") -> Path
             _fingerprint(places, choice, extra),
             lambda python: _fill(python, places, choice, extra, shown),
             shown,
-            as_good=(_fingerprint(places, choice, DEVELOPMENT),),
+            as_good=tuple(_fingerprint(places, choice, more) for more in _MORE[extra]),
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import blender as blenders
 from . import extension
-from .backend import ensure_backend, tell_device
+from .backend import TRAINING, ensure_backend, tell_device
 from .demo import demo
 from .environment import remove
 from .places import Places, this_checkout
@@ -68,6 +68,12 @@ def _add_general_options(target: argparse.ArgumentParser, default: object) -> No
         default=default if default is argparse.SUPPRESS else os.environ.get("LIFELIKE_TORCH_INDEX", ""),
         help="an index with the torch build wanted, where pip's own has another (or LIFELIKE_TORCH_INDEX)",
     )
+    target.add_argument(
+        "--training",
+        action="store_true",
+        default=default or False,
+        help="also what `lifelike dataset`, `train`, `evaluate` and `ablate` need",
+    )
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -97,11 +103,11 @@ def _dispatch(given: argparse.Namespace, places: Places) -> int:
     elif given.command == "uninstall":
         uninstall(places, given.blender)
     else:
-        install(places, choice, given.blender)
+        install(places, choice, given.blender, TRAINING if given.training else "")
     return 0
 
 
-def install(places: Places, choice: TorchChoice, program: Path | None) -> None:
+def install(places: Places, choice: TorchChoice, program: Path | None, extra: str = "") -> None:
     """The backend here, the extension in the Blender found.
 
     Raises:
@@ -109,7 +115,7 @@ def install(places: Places, choice: TorchChoice, program: Path | None) -> None:
     """
     blender = blenders.find(program)
     tell_device(choice)
-    python = ensure_backend(places, choice)
+    python = ensure_backend(places, choice, extra)
     record = locations.write_backend_record(python)
     built = extension.build(places, places.distribution, python)
     note(f"The extension: {built}\nThe backend's record: {record}")

@@ -101,6 +101,14 @@ def differences(first: Any, second: Any) -> dict[str, tuple[Any, Any]]:
 # -- reading ------------------------------------------------------------------------------------------
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    """A list of texts; one text is as good as a list of one."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"must be a list of texts, not {value!r}")
+    return tuple(texts)
+
+
 def _strict(kinds: tuple[type, ...], name: str) -> Any:
     def structure(value: Any, cls: type) -> Any:
         if isinstance(value, bool) is not (bool in kinds) or not isinstance(value, kinds):
@@ -116,6 +124,7 @@ _converter.register_structure_hook(int, _strict((int,), "a whole number"))
 _converter.register_structure_hook(float, _strict((int, float), "a number"))
 _converter.register_structure_hook(str, _strict((str, int), "text"))  # `devices = 2` is as good as "2"
 _converter.register_structure_hook(Path, _strict((str,), "a path"))
+_converter.register_structure_hook_func(lambda cls: cls == tuple[str, ...], lambda value, _: _texts(value))
 _converter.register_unstructure_hook_func(lambda cls: isinstance(cls, type) and issubclass(cls, Path), str)
 
 
