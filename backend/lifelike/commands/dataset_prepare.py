@@ -15,15 +15,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from lifelike.datasets.preparation.thresholds import Thresholds
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 if TYPE_CHECKING:
     from lifelike.datasets.card import DataSetCard
     from lifelike.datasets.preparation.outcome import Outcome
-    from lifelike.datasets.preparation.thresholds import Thresholds
 
 Option = typer.Option
-Share = Annotated[float, Option(min=0.0, max=1.0)]
+LIMITS = Thresholds()
 RESOLUTIONS = (64, 128, 256, 512, 1024)
 """Of StyleGAN2 (Karras et al. 2020): powers of two; FFHQ's is 1024."""
 
@@ -37,12 +37,16 @@ def prepare(
     limit: Annotated[int | None, Option(min=1, help="Look at so many pictures only, for a trial.")] = None,
     workers: Annotated[int, Option(min=0, help="Processes; 0: one for each core, at most 8.")] = 0,
     bundle: Annotated[str, Option(help="Whose landmark network finds faces.")] = "builtin",
-    least_side: Annotated[float, Option(min=0.0, help="Side of the face's square, in portrait pixels.")] = 0.75,
-    most_blur: Annotated[float, Option(min=0.0, max=1.0, help="Perceptual blur of the inner face.")] = 0.925,
-    most_yaw: Annotated[float, Option(min=0.0, max=90.0, help="Degrees the head is turned.")] = 40.0,
-    most_outside: Annotated[float, Option(min=0.0, max=1.0, help="Share outside the picture.")] = 0.15,
-    most_shared: Annotated[float, Option(min=0.0, max=1.0, help="Share of another face inside.")] = 0.1,
-    least_distance: Annotated[int, Option(min=0, max=256, help="Bits between two portraits' hashes.")] = 30,
+    least_side: Annotated[
+        float, Option(min=0.0, help="Side of the face's square, in portrait pixels.")
+    ] = LIMITS.least_side,
+    most_blur: Annotated[float, Option(min=0.0, max=1.0, help="Perceptual blur of the inner face.")] = LIMITS.most_blur,
+    most_yaw: Annotated[float, Option(min=0.0, max=90.0, help="Degrees the head is turned.")] = LIMITS.most_yaw,
+    most_outside: Annotated[float, Option(min=0.0, max=1.0, help="Share outside the picture.")] = LIMITS.most_outside,
+    most_shared: Annotated[float, Option(min=0.0, max=1.0, help="Share of another face inside.")] = LIMITS.most_shared,
+    least_distance: Annotated[
+        int, Option(min=0, max=256, help="Bits between two portraits' hashes.")
+    ] = LIMITS.least_distance,
 ) -> None:
     """Find the faces of loose pictures, align them as FFHQ's are, and leave out what is no use, with a reason each.
 
@@ -52,7 +56,6 @@ def prepare(
     _check(resolution)
     from lifelike.datasets.preparation.run import Plan
     from lifelike.datasets.preparation.run import prepare as make
-    from lifelike.datasets.preparation.thresholds import Thresholds
 
     limits = Thresholds(least_side, most_blur, most_yaw, most_outside, most_shared, least_distance)
     card = _card(output, resolution, name, licence, limits, bundle)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lifelike.datasets import open_dataset
+from lifelike.datasets.dataset import open_dataset
 from lifelike.datasets.identities import LARGEST, identity_number, identity_range, within
 from lifelike.datasets.pairs import RESERVED_IDENTITIES, load_faces, load_pairs
 from lifelike_protocol.errors import ErrorCode, LifelikeError

@@ -113,25 +113,13 @@ def _around(pixels: Array, landmarks: Array) -> Image.Image:
     """A face with its surroundings, the portrait's square drawn in."""
     square = transform_points(portrait_transform(landmarks, 1), [[0, 0], [1, 0], [1, 1], [0, 1]])
     centre, side = square.mean(axis=0), float(np.hypot(*(square[1] - square[0]))) * AROUND
-    corner, scale = centre - side / 2, TILE / side
-    box = (*corner, *(corner + side))
-    tile = (
-        Image.fromarray(pixels).transform(
-            (TILE, TILE), Image.Transform.EXTENT, box, Image.Resampling.BILINEAR, fillcolor=FAINT
-        )
-        if side < TILE * 2
-        else _shrunk(pixels, box)
-    )
-    points = [(float(x), float(y)) for x, y in (square - corner) * scale]
+    corner = np.round(centre - side / 2)
+    surroundings = Image.new("RGB", (round(side), round(side)), FAINT)
+    surroundings.paste(Image.fromarray(pixels), (-int(corner[0]), -int(corner[1])))
+    tile = surroundings.resize((TILE, TILE), Image.Resampling.LANCZOS)
+    points = [(float(x), float(y)) for x, y in (square - corner) * (TILE / side)]
     ImageDraw.Draw(tile).polygon(points, outline=MARK)
     return tile
-
-
-def _shrunk(pixels: Array, box: tuple[float, ...]) -> Image.Image:
-    """As PIL's EXTENT, but antialiased."""
-    whole = Image.new("RGB", (round(box[2] - box[0]), round(box[3] - box[1])), FAINT)
-    whole.paste(Image.fromarray(pixels), (-round(box[0]), -round(box[1])))
-    return whole.resize((TILE, TILE), Image.Resampling.LANCZOS)
 
 
 def _laid_out(sections: Sequence[tuple[str, Sequence[Tile]]]) -> Image.Image:
