@@ -19,9 +19,12 @@ KINDS = {
     "pair": "lifelike.training.pair.task:PairTask",
     "identity": "lifelike.training.identity.task:IdentityTask",
     "landmarks": "lifelike.training.landmarks.task:LandmarksTask",
+    "look": "lifelike.evaluation.look_classifier.task:LookTask",
     "unet": "lifelike.evaluation.unet.task:UnetTask",
 }
 """Each kind of training and the class that provides it, imported only when it is asked for."""
+SIGNAL_STATUS = {"Ctrl-C": 130, "SIGTERM": 143}
+"""Exit statuses, as shells have them: what was to come after the training in a script shall not start."""
 TRAIN_EXTRA = ("lightning_fabric", "tensorboard")
 
 
@@ -45,7 +48,9 @@ def train(
     if show:
         print(settings_text(settings), end="")
         return
-    run_task(task_class, settings, run, Console(), stop_after)
+    reason = run_task(task_class, settings, run, Console(), stop_after)
+    if reason in SIGNAL_STATUS:
+        raise typer.Exit(SIGNAL_STATUS[reason])
 
 
 def find_kind(kind: str) -> Any:

@@ -4,21 +4,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from lifelike.evaluation.judges import apply
 from lifelike.evaluation.recognition import Labels, area_under_curve, nearest_is_right
 from lifelike.networks.identity import IdentityNetwork
 from lifelike.training.portraits import Portraits
-
-
-@torch.no_grad()
-def embed(network: IdentityNetwork, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(N, R, R, 3) display bytes → (N, D) unit vectors, in batches."""
-    network.eval()
-    device = network.embed.weight.device
-    parts = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).split(64)
-    return torch.cat([network(part.to(device).float() / 127.5 - 1).cpu() for part in parts]).numpy()
 
 
 def recognition(
@@ -68,4 +59,7 @@ def _separation(
 
 def measure(network: IdentityNetwork, portraits: Portraits) -> dict[str, float]:
     """`recognition` among these people by a network."""
-    return recognition(embed(network, portraits.pictures), portraits.person, portraits.shot, portraits.look)
+    network.eval()
+    device = network.embed.weight.device
+    embeddings = apply(lambda seen: network(seen.to(device)), portraits.pictures)
+    return recognition(embeddings, portraits.person, portraits.shot, portraits.look)

@@ -32,7 +32,7 @@ class FaceSampler:
 
     def __init__(self, portraits: Portraits, disturbance: DisturbanceSettings) -> None:
         self.disturbance = disturbance
-        self.pictures = torch.from_numpy(np.asarray(portraits.pictures)).permute(0, 3, 1, 2)
+        self.pictures = torch.tensor(np.asarray(portraits.pictures)).permute(0, 3, 1, 2)
         known, resolution = portraits.labelled, portraits.pictures.shape[1]
         outlines = np.full((len(portraits), resolution, resolution), 255, np.uint8)
         outlines[known] = face_masks(portraits.landmarks[known], resolution, forehead=0.3)
