@@ -111,6 +111,7 @@ class MappingNetwork(nn.Module):
         x = x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
         for index in range(self.layers):
             x = getattr(self, f"fc{index}")(x, activate=True)
+        x = x.float()  # autocast may have made it bf16
         return x if truncation == 1.0 else self.w_avg.lerp(x, truncation)
 
 
