@@ -11,6 +11,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from .developing import display_pixels
+
 _LUMA = np.array([0.2126, 0.7152, 0.0722])  # Rec. 709
 _CLOSE_ENOUGH = 0.1 / 255
 _FURTHEST = 4.0  # stops
@@ -23,7 +25,7 @@ def face_brightness(file: Path, landmarks: np.ndarray) -> float:
     Args:
         landmarks: (68, 2) pixels, iBUG order.
     """
-    pixels = _read(file)
+    pixels = display_pixels(file)
     inside = _inside(np.concatenate([landmarks[:17], landmarks[26:16:-1]]), pixels.shape[0], pixels.shape[1])
     return float((pixels[inside] @ _LUMA).mean()) if inside.any() else float((pixels @ _LUMA).mean())
 
@@ -48,18 +50,6 @@ def save_as_bright(scene: bpy.types.Scene, file: Path, wanted: float, landmarks:
     finally:
         view.exposure = base
     return stops
-
-
-def _read(file: Path) -> np.ndarray:
-    """(H, W, 3) float32 display values 0…1, row 0 on top."""
-    image = bpy.data.images.load(str(file), check_existing=False)
-    try:
-        image.colorspace_settings.name = "Non-Color"
-        values = np.empty(len(image.pixels), np.float32)
-        image.pixels.foreach_get(values)
-        return values.reshape(image.size[1], image.size[0], image.channels)[::-1, :, :3]
-    finally:
-        bpy.data.images.remove(image)
 
 
 def _inside(outline: np.ndarray, height: int, width: int) -> np.ndarray:

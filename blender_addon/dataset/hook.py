@@ -12,6 +12,7 @@ Each function is optional, is given the `Shot`, and takes the place of what woul
     def camera(shot): ...           sets the scene's camera; `shot.place` holds what was drawn
     def landmarks(shot): ...        (68, 3) world space, iBUG order, or None where the face has none
     def look(shot, name): ...       switches to a look, just before it is rendered
+    def develop(shot, name, pixels): ...  changes the finished picture, (H, W, 3) display values 0…1; returns it
 
 A scene's own scripts never run by themselves; those that the person names are there as `shot.texts["name"]`.
 """
@@ -32,8 +33,6 @@ from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.shots import ShotSettings
 
 from .camera import CameraPlace
-
-STEPS = ("person", "expression", "pose", "light", "camera", "landmarks", "look")
 
 
 @dataclass

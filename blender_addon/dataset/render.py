@@ -15,6 +15,7 @@ from lifelike_protocol.shots import ShotSettings
 
 from .. import compat
 from .borrowed import Borrowed
+from .developing import develop
 from .exposure import face_brightness, save_as_bright
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def render_looks(
         else:
             render(studio.scene)
             stops[name] = round(save_as_bright(studio.scene, file, wanted, pixels), 4)
+        develop(studio, shot, name, file)
         files[name] = file.name
     return files, stops
 

@@ -11,8 +11,8 @@ from lifelike_protocol.messages import Encoding, Result
 from ..capture.colour import COLOUR_SPACE_OF_VIEW, linear_colour_space
 from ..capture.pixels import memory_folder, read_file
 from ..made_by_lifelike import is_marked, mark
+from ..portable_network_graphics import png
 from .openexr import openexr
-from .portable_network_graphics import png
 
 _OPENED = 16
 """How much wider the stored mask opens: the result is already blended by the soft mask itself."""

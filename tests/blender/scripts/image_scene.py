@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 import scenes
 from lifelike_addon.capture import capture_image
-from lifelike_addon.deliver.portable_network_graphics import png
+from lifelike_addon.portable_network_graphics import png
 
 REPORT: dict[str, object] = {}
 
