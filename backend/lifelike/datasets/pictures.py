@@ -164,7 +164,8 @@ def _write_cache(storage: Storage, records: list[Record], resolution: int, raw: 
             "Choose another folder for the cache, or free some space.",
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # the first error says more
+            partial.unlink(missing_ok=True)
 
 
 def _check_disk(folder: Path, needed: int) -> None:

@@ -118,8 +118,7 @@ class ZipStorage(Storage):
         self._opened: tuple[int, zipfile.ZipFile] | None = None
         self._members: dict[str, zipfile.ZipInfo] = {}
         for member in self._zip().infolist():
-            hidden = any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(member.filename).parts)
-            if not member.is_dir() and not hidden:
+            if not member.is_dir() and not _is_hidden(PurePosixPath(member.filename)):
                 self._members[member.filename] = member
 
     def names(self) -> list[str]:
@@ -169,6 +168,11 @@ class ZipStorage(Storage):
                     "Give a folder of pictures, or a zip as stylegan2-ada-pytorch writes it.",
                 ) from error
         return self._opened[1]
+
+
+def _is_hidden(name: PurePosixPath) -> bool:
+    """Whether it is a file that no person put there; what macOS adds to a zip is."""
+    return any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in name.parts)
 
 
 def storage_of(path: Path) -> Storage:

@@ -12,7 +12,7 @@ import io
 import os
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from attrs import evolve
@@ -148,7 +148,8 @@ def replace_bytes(path: Path, content: bytes) -> None:
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # the first error says more
+            partial.unlink(missing_ok=True)
 
 
 def _unwritable(path: Path, error: OSError) -> LifelikeError:
