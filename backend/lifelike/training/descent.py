@@ -9,13 +9,15 @@ losses reach into parts of networks, which wrappers bear badly. As NVIDIA's styl
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Diverged(ArithmeticError):
@@ -102,7 +104,7 @@ class Descent:
         self.optimiser.load_state_dict(state)
 
 
-def place(network: nn.Module, fabric: Fabric) -> nn.Module:
+def place(network: Network, fabric: Fabric) -> Network:
     """The network on the run's device, channels last."""
     network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network

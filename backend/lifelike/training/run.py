@@ -41,7 +41,7 @@ def run_task(
     folder: Path,
     console: Console | None = None,
     stop_after: float | None = None,
-) -> bool:
+) -> str:
     """Train until the run's length is reached, continuing where the folder's newest checkpoint stands.
 
     Args:
@@ -52,7 +52,7 @@ def run_task(
         stop_after: minutes of this start, after which a checkpoint is written and the run left to be continued.
 
     Returns:
-        Whether the run is finished; False when it was stopped before.
+        "" when the run is finished, else why it was stopped before: a signal's name or `stopping.MINUTES_OVER`.
 
     Raises:
         LifelikeError: INVALID_SETTING or INVALID_FILE for what is wrong before any work starts; INVALID_FILE when the
@@ -144,11 +144,11 @@ class _Run:
         self.means = Means()
         self.saved_at = -1  # pictures at the newest checkpoint
 
-    def train(self, wish: StopWish) -> bool:
+    def train(self, wish: StopWish) -> str:
         self._resume()
         if self.saved_at >= self.run.pictures:
             self._tell(f"The run is finished: {self.pictures} pictures.")
-            return True
+            return ""
         self.log = self._writing(lambda folder: ScalarLog(folder.folder, self.step))
         try:
             with TrainingProgress(self.console, self.task.kind, self.run.pictures, self.pictures) as progress:
@@ -157,7 +157,7 @@ class _Run:
             if self.log is not None:
                 self.log.close()
 
-    def _loop(self, wish: StopWish, progress: TrainingProgress) -> bool:
+    def _loop(self, wish: StopWish, progress: TrainingProgress) -> str:
         if self.step == 0:
             self._save_sheet()
         began = time.monotonic()
@@ -182,7 +182,7 @@ class _Run:
             progress.say(
                 f"Stopped ({reason}) at {self.pictures} of {self.run.pictures} pictures; the same continues it."
             )
-        return not reason
+        return reason
 
     def _advance(self) -> dict[str, float]:
         """One update; its scalars."""

@@ -9,6 +9,8 @@ import time
 from types import FrameType, TracebackType
 from typing import Any
 
+MINUTES_OVER = "its minutes are over"
+
 
 class StopWish:
     """Watches for reasons to stop after the step at hand; a second Ctrl-C stops at once.
@@ -26,7 +28,7 @@ class StopWish:
         """ "" to go on."""
         if self._signal:
             return self._signal
-        return "its minutes are over" if self._deadline is not None and time.monotonic() >= self._deadline else ""
+        return MINUTES_OVER if self._deadline is not None and time.monotonic() >= self._deadline else ""
 
     def __enter__(self) -> StopWish:
         if threading.current_thread() is threading.main_thread():
