@@ -10,7 +10,7 @@ import sys
 import typer
 from rich.console import Console
 
-from lifelike.commands import bundles, dataset, doctor, enhance, running, serve, train
+from lifelike.commands import bundles, dataset, doctor, enhance, evaluate, running, serve, train
 from lifelike.failures import explain
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("enhance")(enhance.enhance)
 app.add_typer(bundles.app, name="bundles")
 app.add_typer(dataset.app, name="dataset")
 app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
 app.command("status")(running.status)
 app.command("stop")(running.stop)
 app.command("doctor")(doctor.doctor)

@@ -17,6 +17,9 @@ from lifelike.networks.weights import load_weights
 
 LOOK_CLASSIFIER_FILE = Path(__file__).parent / "look_classifier.safetensors"
 
+Answer = Callable[[Tensor], Tensor]
+"""Portraits [N3RR] float32 −1…1 → an answer for each, (N, …)."""
+
 
 def load_look_classifier(file: Path = LOOK_CLASSIFIER_FILE) -> LookClassifier:
     """The judge of looks.
@@ -53,10 +56,10 @@ def to_pictures(portraits: Tensor) -> NDArray[np.uint8]:
     return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
-def apply(network: Callable[[Tensor], Tensor], pictures: NDArray[np.uint8], batch: int = 32) -> NDArray[np.float32]:
+def apply(network: Answer, pictures: NDArray[np.uint8], batch: int = 32) -> NDArray[np.float32]:
     """A network's answers for (N, R, R, 3) uint8 pictures, in batches, without gradients."""
     parts = []
     with torch.no_grad():
         for start in range(0, len(pictures), batch):
-            parts.append(network(to_portraits(pictures[start : start + batch])).float().numpy())
+            parts.append(network(to_portraits(pictures[start : start + batch])).float().cpu().numpy())
     return np.concatenate(parts)

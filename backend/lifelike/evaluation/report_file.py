@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report as JSON: the fields of `lifelike.evaluation.report.Report`, as documented in docs/evaluation.md."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cattrs
+
+from lifelike.evaluation.report import FORMAT, Report
+from lifelike_protocol.errors import ErrorCode, LifelikeError
+
+LARGEST_BYTES = 512 * 2**20
+"""Of a report that is read: far more than thousands of pictures need."""
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+def write_report(report: Report, file: Path) -> None:
+    """Write a report, whole or not at all. Numbers that do not exist are null, never NaN."""
+    write_text(file, json.dumps(_converter.unstructure(report), indent=1, allow_nan=False) + "\n")
+
+
+def read_report(file: Path) -> Report:
+    """Read a report.
+
+    Raises:
+        LifelikeError: INVALID_FILE for anything but a report of this format.
+    """
+    try:
+        if file.stat().st_size > LARGEST_BYTES:
+            raise ValueError("it is too large")
+        values = json.loads(file.read_text("utf-8"))
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise ValueError(f"its format is not {FORMAT!r}")
+        return _converter.structure(values, Report)
+    except (OSError, ValueError, TypeError, RecursionError, cattrs.BaseValidationError) as error:
+        detail = cattrs.transform_error(error)[0] if isinstance(error, cattrs.BaseValidationError) else error
+        raise LifelikeError(
+            ErrorCode.INVALID_FILE,
+            f"{file} is no report of an evaluation ({detail}).",
+            "Give the report.json that `lifelike evaluate` wrote.",
+        ) from error
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a text file, whole or not at all.
+
+    Raises:
+        LifelikeError: INVALID_FILE where it cannot be written.
+    """
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, "utf-8")
+        partial.replace(file)
+    except OSError as error:
+        raise LifelikeError(
+            ErrorCode.INVALID_FILE, f"{file} cannot be written ({error.strerror}).", "Choose another --report folder."
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
