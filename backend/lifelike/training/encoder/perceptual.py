@@ -52,9 +52,10 @@ def perceptual_distance(
 
 
 class ActivationDistance:
-    """Squared distance of activations made unit length over the channels, mean over places, sum over layers.
+    """Squared distance of activations made unit length over the channels, mean over places and layers.
 
-    LPIPS (Zhang et al., arXiv 1801.03924, equation 1) with all its learnt weights 1.
+    LPIPS (Zhang et al., arXiv 1801.03924, equation 1) without its learnt weights, which bring the sum over layers to
+    about the size that this mean has.
     """
 
     def __init__(self, observe: Callable[[Tensor], list[Tensor]]) -> None:
@@ -65,7 +66,7 @@ class ActivationDistance:
             wanted = self.observe(target)
         pairs = zip(self.observe(picture), wanted, strict=True)
         apart = [(_unit(a) - _unit(b)).square().sum(1).mean() for a, b in pairs]
-        return torch.stack(apart).sum()
+        return torch.stack(apart).mean()
 
 
 class LpipsDistance:
