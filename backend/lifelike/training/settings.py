@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 import cattrs
@@ -101,14 +101,6 @@ def differences(first: Any, second: Any) -> dict[str, tuple[Any, Any]]:
 # -- reading ------------------------------------------------------------------------------------------
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    """A list of texts; one text is as good as a list of one."""
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise TypeError(f"must be a list of texts, not {value!r}")
-    return tuple(texts)
-
-
 def _strict(kinds: tuple[type, ...], name: str) -> Any:
     def structure(value: Any, cls: type) -> Any:
         if isinstance(value, bool) is not (bool in kinds) or not isinstance(value, kinds):
@@ -118,13 +110,29 @@ def _strict(kinds: tuple[type, ...], name: str) -> Any:
     return structure
 
 
+def _listed(value: Any, cls: Any) -> tuple[Any, ...]:
+    """A `tuple[X, ...]`; one text is as good as a list of one."""
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list):
+        raise TypeError(f"must be a list, not {value!r}")
+    kind: Any = list[get_args(cls)[0]]  # type: ignore[misc]
+    return tuple(_converter.structure(values, kind))
+
+
+def _one_of(value: Any, cls: Any) -> Any:
+    if value not in get_args(cls):
+        raise TypeError(f"must be one of {', '.join(map(repr, get_args(cls)))}, not {value!r}")
+    return value
+
+
 _converter = cattrs.Converter(forbid_extra_keys=True)
 _converter.register_structure_hook(bool, _strict((bool,), "true or false"))
 _converter.register_structure_hook(int, _strict((int,), "a whole number"))
 _converter.register_structure_hook(float, _strict((int, float), "a number"))
 _converter.register_structure_hook(str, _strict((str, int), "text"))  # `devices = 2` is as good as "2"
 _converter.register_structure_hook(Path, _strict((str,), "a path"))
-_converter.register_structure_hook_func(lambda cls: cls == tuple[str, ...], lambda value, _: _texts(value))
+_converter.register_structure_hook_func(lambda cls: get_origin(cls) is tuple, lambda value, cls: _listed(value, cls))
+_converter.register_structure_hook_func(lambda cls: get_origin(cls) is Literal, lambda value, cls: _one_of(value, cls))
 _converter.register_unstructure_hook_func(lambda cls: isinstance(cls, type) and issubclass(cls, Path), str)
 
 
