@@ -37,6 +37,8 @@ class AdamWSettings:
 class SupervisedTask(Task):
     """Networks learning from batches that `draw` makes up anew each time.
 
+    Nothing is compiled, whatever `run.compile` says: drawing takes about as long as learning, and runs are short.
+
     Args:
         learner: holds every weight to be trained; its ``forward(*batch, fraction)`` gives the loss, a scalar, and
             further scalars by name.

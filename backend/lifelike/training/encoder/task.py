@@ -60,8 +60,11 @@ class EncoderTask(Task):
         self.batches = EncoderBatches(self.renders, render, settings.drawn, pairs=photo is not None)
         self.encoder = place(encoder, fabric)
         self.critic = place(LatentCritic(render.settings.w_dim), fabric)
+        if settings.run.compile:
+            for module in (self.encoder, *(network.synthesis for network in (render, photo) if network is not None)):
+                module.compile()
         rates = settings.rates
-        # Adam's second moments as StyleGAN2 has them (0.99); e4e's Ranger is no better in short runs (reconstructed).
+        # StyleGAN2's betas for generators, but with momentum, which an encoder bears; e4e takes Ranger.
         self.descent = Descent(fabric, torch.optim.Adam(encoder.parameters(), rates.rate, (0.9, 0.99)), "encoder")
         critic = torch.optim.Adam(self.critic.parameters(), rates.critic, (0.0, 0.99))
         self.critic_descent = Descent(fabric, critic, "latent discriminator")
