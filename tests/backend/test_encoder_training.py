@@ -259,7 +259,9 @@ def test_what_does_not_fit_is_refused_before_any_work(settings, tmp_path) -> Non
         task_for(evolve(settings, render=str(tmp_path / "large.safetensors"), photo=""))
     encoder = task_for(settings).encoder
     save_weights(tmp_path / "encoder.safetensors", encoder, "encoder", {})
-    assert task_for(evolve(settings, start=str(tmp_path / "encoder.safetensors"))).encoder.settings == encoder.settings
+    continued = task_for(evolve(settings, start=str(tmp_path / "encoder.safetensors")))
+    assert all(torch.equal(value, encoder.state_dict()[name]) for name, value in continued.encoder.state_dict().items())
+    assert continued.free_layers(Moment(0, 0, 0.0)) == TINY.num_ws - 1
     save_weights(tmp_path / "narrow.safetensors", Generator(evolve(TINY, w_dim=4)), "generator", {})
     wrong = evolve(settings, render=str(tmp_path / "narrow.safetensors"), photo="")
     with pytest.raises(LifelikeError, match="other widths"):

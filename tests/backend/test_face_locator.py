@@ -22,6 +22,7 @@ from lifelike.training.landmarks.crops import FaceCrops
 from lifelike.training.landmarks.material import load_others, outlines
 from lifelike.training.landmarks.scenes import MIRRORED, DetectorScenes, HeadCutouts, head_outlines, mean_face
 from lifelike.training.landmarks.settings import LandmarkSettings, SceneSettings
+from lifelike.training.landmarks.sheet import TRUE, with_landmarks
 from lifelike.training.landmarks.task import LandmarksTask, read_labelled
 from lifelike.training.networks import load_locator
 from lifelike.training.portraits import PortraitData, read_portraits
@@ -186,6 +187,8 @@ def test_training_writes_a_locator_and_goes_on_from_one(tmp_path) -> None:
     _, _, card = load_weights(file, "locator")
     assert card["measured"][tmp_path.name]["pictures"] == 2
     assert card["cutouts"] == 2
+    sheet = Image.open(next((tmp_path / "first" / "sheets").glob("*.png")))
+    assert sheet.size == (6 * 64, 64)
     task = LandmarksTask(evolve(settings, start=str(file)), start_fabric(settings.run))
     for name, value in load_locator(file).state_dict().items():
         assert torch.equal(task.locator.state_dict()[name], value), name
@@ -216,6 +219,16 @@ def test_a_photo_has_its_renders_outline_and_is_else_taken_whole(tmp_path) -> No
     assert np.array_equal(render, photo)
     assert 0.2 < (render > 127).mean() < 0.7
     assert (outlines(both.select(both.look == "photo")) == 255).all()
+
+
+def test_the_sheet_shows_true_landmarks_where_they_are(tmp_path) -> None:
+    write_pairs(tmp_path, people=[600], poses=1, size=64)
+    portraits = read_portraits(PortraitData((str(tmp_path),)), 64)
+    drawn = np.asarray(with_landmarks(portraits.pictures[0], [(portraits.landmarks[0], TRUE)]))
+    changed = np.argwhere((drawn != portraits.pictures[0]).any(2))[:, ::-1] + 0.5
+    distances = np.linalg.norm(changed[:, None] - portraits.landmarks[0][None], axis=2)
+    assert distances.min(0).max() < 1.5
+    assert distances.min(1).max() < 2.0
 
 
 def test_one_face_is_learnt_by_heart(tmp_path) -> None:

@@ -29,6 +29,8 @@ class DrawnSettings:
 class ProgressiveSettings:
     """When in the run (0…1) the second layer gets an offset of its own, and when the last one does.
 
+    An encoder that is continued has them all from its first step.
+
     e4e (section 4.1.1, and its published training): from 20 000 of 200 000 steps, one layer more each 2000.
     """
 

@@ -73,7 +73,7 @@ class EncoderTask(Task):
 
     def step(self, moment: Moment) -> Mapping[str, float | Tensor]:
         run, values = self.settings.run, Values()
-        free = free_layers(moment.fraction, self.encoder.settings.num_ws, self.settings.progressive)
+        free = self.free_layers(moment)
         self.descent.rate(warm_cosine(moment.fraction, 1.0))
         self.descent.zero()
         require_gradients([self.critic], False)
@@ -86,6 +86,11 @@ class EncoderTask(Task):
         if self.settings.weights.critic > 0:
             self.update_critic(codes, moment, values)
         return {**values, "free_layers": float(free)}
+
+    def free_layers(self, moment: Moment) -> int:
+        """How many layers may differ from the first: all of them at once where an encoder is continued."""
+        layers = self.encoder.settings.num_ws
+        return layers - 1 if self.settings.start else free_layers(moment.fraction, layers, self.settings.progressive)
 
     def encoder_part(self, batch: Batch, free: int, values: Values) -> Tensor:
         """The encoder's gradient on one part of the batch; returns its codes, [N, layers, w_dim]."""

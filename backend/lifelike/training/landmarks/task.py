@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from lifelike.networks.face_locator import FaceLocator
@@ -20,6 +21,7 @@ from lifelike.training.landmarks.material import cut_out, load_others
 from lifelike.training.landmarks.measure import measure
 from lifelike.training.landmarks.scenes import DetectorScenes, mean_face
 from lifelike.training.landmarks.settings import LandmarkSettings
+from lifelike.training.landmarks.sheet import draw_sheet
 from lifelike.training.networks import load_locator
 from lifelike.training.portraits import Portraits, joined, read_each
 from lifelike.training.supervised import SupervisedTask
@@ -40,6 +42,7 @@ class LandmarksTask(SupervisedTask):
         self.settings = settings
         self.locator = load_locator(settings.start) if settings.start else FaceLocator()
         training, self.reserved = read_labelled(settings)
+        self.shown = joined([*self.reserved.values()]) if self.reserved else training
         heads = cut_out(training)
         if not settings.start:
             self.locator.mean_shape.copy_(mean_face(training.landmarks))
@@ -53,6 +56,9 @@ class LandmarksTask(SupervisedTask):
     def draw(self, count: int, moment: Moment) -> tuple[Tensor, ...]:
         how = self.settings.scenes
         return *self.scenes.draw(count, how.frame), *self.crops.draw(count * how.crops, self.crop_size)
+
+    def sheet(self) -> Image.Image:
+        return draw_sheet(self.locator, self.shown)
 
     def export(self, folder: Path, card: dict[str, Any]) -> list[Path]:
         about = {**card, "cutouts": len(self.scenes.heads)}
