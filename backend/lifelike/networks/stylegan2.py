@@ -22,6 +22,8 @@ import torch.nn.functional as F
 from attrs import frozen
 from torch import Tensor, nn
 
+from lifelike.networks.blur import blur, blur_and_halve
+
 LEAKY_SLOPE = 0.2
 ACTIVATION_GAIN = math.sqrt(2.0)
 
@@ -66,14 +68,6 @@ def memory_format(x: Tensor) -> torch.memory_format:
     """How [NCRR] lies in memory: channels last or contiguous."""
     last = x.is_contiguous(memory_format=torch.channels_last)
     return torch.channels_last if last else torch.contiguous_format
-
-
-def blur(x: Tensor, padding: int, stride: int = 1, gain: float = 1.0) -> Tensor:
-    """Depthwise [1, 3, 3, 1] ⊗ [1, 3, 3, 1] / 64 filter. x: [NCRR]."""
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device, dtype=torch.float32) / 8
-    kernel = (torch.outer(taps, taps) * gain).to(x.dtype)
-    channels = x.shape[1]
-    return F.conv2d(x, kernel.expand(channels, 1, 4, 4), stride=stride, padding=padding, groups=channels)
 
 
 class Linear(nn.Module):
@@ -297,7 +291,7 @@ class EqualConv(nn.Module):
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:  # [NIRR] → [NORR]
         weight = self.weight.to(x.dtype) * self.weight_gain
         if self.down and self.kernel == 1:
-            x = F.conv2d(blur(x, padding=1, stride=2), weight)
+            x = F.conv2d(blur_and_halve(x), weight)
         elif self.down:
             x = F.conv2d(blur(x, padding=2), weight, stride=2)
         else:
