@@ -16,8 +16,8 @@ def small_bundle(*, identity: bool = True) -> Bundle:
     generator = GeneratorSettings(64, channel_base=512, channel_max=16, z_dim=16, w_dim=16, mapping_layers=2)
     encoder = EncoderSettings(
         64,
-        generator.num_ws,
-        16,
+        num_ws=generator.num_ws,
+        w_dim=16,
         width=8,
         width_max=16,
         gathered=8,

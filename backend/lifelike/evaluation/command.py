@@ -109,7 +109,7 @@ def _baseline(text: str, bundle: Bundle, device: str) -> Producer:
 def _described(folder: Path) -> dict[str, Any]:
     """What the provenance says of a data set."""
     dataset = open_dataset(folder)
-    card = {key: dataset.card[key] for key in ("name", "licence") if key in dataset.card}
+    card: dict[str, Any] = {key: dataset.card[key] for key in ("name", "licence") if key in dataset.card}
     return {"folder": folder.resolve().name, "pictures": len(dataset), **card}
 
 

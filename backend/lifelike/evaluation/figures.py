@@ -87,12 +87,15 @@ def gap_figures(
 
 
 def _shortfall(group: NDArray[np.float64], average: NDArray[np.float64], better: str) -> NDArray[np.float64]:
-    """How far a group is behind the average, as a share of the average; negative where it is ahead."""
+    """How far a group is behind the average, as a share of the average; negative where it is ahead.
+
+    Of a ratio that should be 1: how much further from 1 it is.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
         if better == LOWER:
             return np.asarray((group - average) / np.abs(average))
         if better == NEAR_ONE:
-            return np.asarray(np.abs(group - average) / np.abs(average))
+            return np.asarray(np.abs(group - 1) - np.abs(average - 1))
         return np.asarray((average - group) / np.abs(average))
 
 

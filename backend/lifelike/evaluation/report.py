@@ -69,7 +69,10 @@ class GroupFigure:
 
 @frozen
 class Gap:
-    """How far the worst group of a division lies behind the average of all, as a share of that average."""
+    """How far the worst group of a division lies behind the average of all, as a share of that average.
+
+    Of a measure that should be 1: how much further from 1 the group is. Zero or less: no group is behind.
+    """
 
     subject: str
     measure: str

@@ -47,4 +47,4 @@ def ring_sums(energy: NDArray[np.float64], frequency: NDArray[np.float64], rings
     """(rings,) energy in rings of equal width from 0 to Nyquist; the corners beyond are left out."""
     ring = np.floor(frequency * rings).astype(np.int64).ravel()
     inside = ring < rings
-    return np.bincount(ring[inside], energy.ravel()[inside], rings)
+    return np.bincount(ring[inside], energy.ravel()[inside], rings).astype(np.float64)

@@ -10,11 +10,9 @@ from rich.table import Table
 
 from lifelike.evaluation.report import Figure, Measure, Report, Subject
 
-FAMILIES = (
-    ("Nearness to the truth", ("psnr", "ssim", "lpips")),
-    ("Look and sharpness", ("look", "look_auc", "sharpness", "detail_kept", "fid", "kid")),
-    ("Geometry", ("drift", "landmark_error")),
-)
+PICTURES = ("psnr", "ssim", "lpips", "look", "look_auc", "sharpness", "detail_kept", "drift", "landmark_error")
+"""Measures of the picture itself, in the order of their columns; those of whole sets follow."""
+WHOLE_SETS = ("fid", "kid")
 SHARES = ("look", "rank_one", "rank_one_other_pose")
 """Measures shown in percent."""
 
@@ -34,11 +32,8 @@ class MeasureTable:
 def measure_tables(report: Report) -> list[MeasureTable]:
     """All measures, one table a family and one for each identity network."""
     known = {measure.key: measure for measure in report.measures}
-    tables = []
-    for title, keys in FAMILIES:
-        own = tuple(known[key] for key in keys if key in known)
-        if own:
-            tables.append(MeasureTable(title, "", own))
+    pictures = tuple(known[key] for key in (*PICTURES, *WHOLE_SETS) if key in known)
+    tables = [MeasureTable("Picture", "", pictures)] if pictures else []
     for embedder in dict.fromkeys(key.split(".")[0] for key in known if "." in key):
         own = tuple(measure for measure in report.measures if measure.key.startswith(f"{embedder}."))
         tables.append(MeasureTable("Identity", own[0].meaning.partition(" By ")[2], own))
@@ -70,7 +65,7 @@ def written_interval(measure: Measure, low: float | None, high: float | None) ->
 
 def written_share(value: float | None) -> str:
     """A share in whole percent."""
-    return "–" if value is None else f"{100 * value:.0f} %".replace("-", "−")
+    return "–" if value is None else f"{round(100 * value)} %".replace("-", "−")
 
 
 def figure_table(report: Report) -> dict[tuple[str, str], Figure]:

@@ -60,8 +60,8 @@ def case_lists(report: Report, material: Material, producers: Sequence[Producer]
     for key in [key for key in measures if key.endswith(".cosine")] + ["psnr", "drift"]:
         if key in measures and report.main in report.pictures.values.get(key, {}) and len(lists) < MOST_LISTS:
             network = measures[key].meaning.partition(" By ")[2].partition(". ")[0]
-            by = measures[key].title + (f" by {network}" if network else "")
-            lists.append((f"Worst by {by}", "", worst_pictures(report, key, WORST)))
+            told = measures[key].title + (f", {network}" if network else "")
+            lists.append((f"Worst first: {told}", "", worst_pictures(report, key, WORST)))
     even = np.unique(np.linspace(0, len(material) - 1, min(CHOSEN, len(material))).astype(np.int64))
     lists.append(("Chosen without looking", "Evenly over the set, whatever they look like.", even))
     wanted = np.unique(np.concatenate([indices for _, _, indices in lists]))

@@ -31,7 +31,7 @@ COLOURS = {"bundle": "#e8590c", "baseline": "#4c8dd6", "reference": "#8a8f98"}
 LINES = {"input": "#8a8f98", "truth": "#2f9e6e", "unet": "#9c6ade", "decode": "#4c8dd6", "difference": "#4c8dd6"}
 SAME, DIFFERENT = "#2f9e6e", "#8a8f98"
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.size": 9,
     "svg.fonttype": "none",
     "svg.hashsalt": "lifelike",
@@ -43,6 +43,7 @@ _STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
+    "axes.axisbelow": True,
     "grid.color": INK,
     "grid.alpha": 0.15,
     "grid.linewidth": 0.6,
@@ -101,6 +102,8 @@ def subject_plot(report: Report, measure: Measure) -> str | None:
         axes.grid(axis="x")
         unit = "%" if factor == 100.0 else measure.unit
         axes.set_title(f"{measure.title}, {unit}" if unit else measure.title)
+        if factor == 100.0:
+            axes.set_xlim(right=102)
         if measure.better == "one":
             axes.axvline(1.0, color=INK, lw=0.8, ls=":")
         return to_svg(canvas, f"{measure.title} by subject")
@@ -193,7 +196,8 @@ def histogram_plot(histogram: Histogram, title: str) -> str:
             axes.set_xlim(edges[used[0]] - 0.02, edges[used[-1] + 1] + 0.02)
         axes.set_xlabel("cosine")
         axes.set_ylabel("share, %")
-        axes.legend(loc="upper left", fontsize=8)
+        axes.margins(y=0.3)  # room for the legend
+        axes.legend(loc="upper left", fontsize=8, ncols=2, borderaxespad=0)
         axes.set_title(title)
         return to_svg(canvas, f"{title}: cosines of the same person and of different people")
 
