@@ -59,6 +59,11 @@ def load_discriminator(source: str | Path, resolution: int | None = None) -> Dis
     return discriminator.train().requires_grad_(True)
 
 
+def has_discriminator(source: str | Path) -> bool:
+    """Whether `source` is the folder of a run with a discriminator; bundles and files of generators have none."""
+    return (Path(source).expanduser() / "discriminator.safetensors").is_file()
+
+
 def load_encoder(source: str | Path, resolution: int | None = None) -> Encoder:
     """An encoder; arguments and errors as `load_generator`'s."""
     found = _find(source, "encoder")

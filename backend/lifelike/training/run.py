@@ -146,6 +146,7 @@ class _Run:
 
     def train(self, wish: StopWish) -> str:
         self._resume()
+        self._writing(lambda folder: folder.describe(self.settings))
         if self.saved_at >= self.run.pictures:
             self._tell(f"The run is finished: {self.pictures} pictures.")
             return ""

@@ -59,7 +59,8 @@ class RunFolder:
             what = f"The run folder {folder} cannot be written: {error.strerror}."
             raise LifelikeError(ErrorCode.INVALID_FILE, what, "Choose another folder with --run.") from error
         try:
-            self._claim(settings)
+            if self.checkpoints():
+                self._compare(read_run_kind(folder), settings)
         except BaseException:
             self.close()
             raise
@@ -68,12 +69,10 @@ class RunFolder:
         """Let other processes have the folder."""
         self._lock.release()
 
-    def _claim(self, settings: Any) -> None:
-        config, versions = self.folder / CONFIG, self.folder / "versions.json"
-        if versions.exists() and config.exists():
-            self._compare(read_run_kind(self.folder), settings)
-        write_settings(settings, config)
-        write_json(versions, {"kind": self.kind, **installed_versions()})
+    def describe(self, settings: Any) -> None:
+        """Write the settings and the versions, once it is clear that the run can begin or continue."""
+        write_settings(settings, self.folder / CONFIG)
+        write_json(self.folder / "versions.json", {"kind": self.kind, **installed_versions()})
 
     def _compare(self, kind: str, settings: Any) -> None:
         if kind != self.kind:

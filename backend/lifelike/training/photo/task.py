@@ -19,7 +19,7 @@ from lifelike.networks.weights import save_weights
 from lifelike.training.adversarial import AdversarialTask, Values
 from lifelike.training.augmentation.ada import augment
 from lifelike.training.losses.adversarial import generator_adversarial
-from lifelike.training.networks import load_discriminator, load_generator
+from lifelike.training.networks import has_discriminator, load_discriminator, load_generator
 from lifelike.training.photo.settings import PhotoSettings
 from lifelike.training.picture_grid import picture_grid
 from lifelike.training.portraits import read_portraits
@@ -86,8 +86,6 @@ def starting_networks(settings: PhotoSettings) -> tuple[Generator, Discriminator
     if not settings.start:
         return Generator(settings.network), Discriminator(settings.network)
     generator = load_generator(settings.start, "photo", settings.network.resolution)
-    try:
-        discriminator = load_discriminator(settings.start, settings.network.resolution)
-    except LifelikeError:  # a bundle or a generator's file has none
-        discriminator = Discriminator(generator.settings)
-    return generator, discriminator
+    if has_discriminator(settings.start):
+        return generator, load_discriminator(settings.start, settings.network.resolution)
+    return generator, Discriminator(generator.settings)
