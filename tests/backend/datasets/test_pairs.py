@@ -18,7 +18,6 @@ from lifelike.datasets.pairs import RESERVED_IDENTITIES, load_faces, load_pairs
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from made_up_pairs import drawn_landmarks
 
-
 patient = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 

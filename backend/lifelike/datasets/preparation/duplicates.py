@@ -40,10 +40,11 @@ def find_duplicates(portraits: Sequence[Portrait], resolution: int, least_distan
     about ten million comparisons a second.
 
     Args:
-        resolution: a square larger than this counts as being this large, since it is shrunk.
+        resolution: of the portraits; squares of more than twice that are as good as each other, since shrinking them
+            leaves neither noise nor traces of compression.
         least_distance: bits in which two that both stay differ at least.
     """
-    better_first = sorted(portraits, key=lambda p: (-min(p.side, resolution), p.blur, p.name))
+    better_first = sorted(portraits, key=lambda p: (-min(p.side, 2 * resolution), p.blur, p.name))
     duplicates: dict[str, Duplicate] = {}
     kept: list[str] = []
     hashes: NDArray[np.uint8] = np.empty((len(portraits), 32), np.uint8)

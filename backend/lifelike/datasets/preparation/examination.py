@@ -137,7 +137,7 @@ def _judged(
     """The face with the reason it is left out, or with its portrait written."""
     fault = fault_of_place(face.measures, limits, resolution)
     if fault is None:
-        common = common_portrait(pixels, landmarks)
+        common = common_portrait(pixels, landmarks, resolution)
         face = evolve(face, measures=evolve(face.measures, blur=blur_of(common, landmarks)))
         fault = fault_of_blur(face.measures.blur, limits)
     if fault is not None:

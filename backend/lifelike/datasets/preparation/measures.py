@@ -15,7 +15,8 @@ from lifelike.faces.alignment import portrait_transform, scale_of, take_portrait
 from lifelike_protocol.messages import Array
 
 COMMON_SIDE = 256
-"""Pixels a side at which blur is measured and pictures are compared, whatever the data set's resolution."""
+"""Pixels a side at which blur is measured and pictures are compared, whatever the data set's resolution; less only
+where that is less."""
 NOSE_DEPTH = 0.87
 """How far the tip of the nose stands before the eyes' outer corners, in halves of the distance between those: least
 squares over the 921 shots of the paired heads (yaw within 30°; error of the yaw then 2.5° root mean square)."""
@@ -83,9 +84,10 @@ def share_inside(square: Array, landmarks: Array) -> float:
     return float(((points >= 0) & (points <= 1)).all(axis=1).mean())
 
 
-def common_portrait(pixels: Array, landmarks: Array) -> Array:
-    """The aligned portrait at `COMMON_SIDE`, uint8, of a picture (H, W, 3) uint8."""
-    portrait = take_portrait(pixels, portrait_transform(landmarks, COMMON_SIDE), COMMON_SIDE)
+def common_portrait(pixels: Array, landmarks: Array, resolution: int) -> Array:
+    """The aligned portrait at `COMMON_SIDE`, (S, S, 3) uint8, of a picture (H, W, 3) uint8."""
+    side = min(COMMON_SIDE, resolution)
+    portrait = take_portrait(pixels, portrait_transform(landmarks, side), side)
     return np.clip(np.rint(portrait), 0, 255).astype(np.uint8)
 
 
@@ -96,10 +98,10 @@ def blur_of(portrait: Array, landmarks: Array) -> float:
         portrait: from `common_portrait`.
         landmarks: (68, 2) in source pixels.
     """
-    inner = transform_points(np.linalg.inv(portrait_transform(landmarks, COMMON_SIDE)), landmarks[17:])
-    margin = COMMON_SIDE / 32
-    left, top = np.maximum(inner.min(axis=0) - margin, 0).astype(int)
-    right, bottom = np.minimum(inner.max(axis=0) + margin, COMMON_SIDE).astype(int)
+    side = len(portrait)
+    inner = transform_points(np.linalg.inv(portrait_transform(landmarks, side)), landmarks[17:])
+    left, top = np.maximum(inner.min(axis=0) - side / 32, 0).astype(int)
+    right, bottom = np.minimum(inner.max(axis=0) + side / 32, side).astype(int)
     grey = portrait[top:bottom, left:right].astype(np.float64) @ (0.299, 0.587, 0.114) / 255
     if min(grey.shape) <= 2 * BLUR_WINDOW or float(np.ptp(grey)) < 1 / 255:
         return 1.0  # nothing to see at all
