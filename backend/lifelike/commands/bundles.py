@@ -96,10 +96,7 @@ def make(
 
 
 def _figures(report: Path) -> dict[str, Any]:
-    """The measured figures of a report."""
-    try:
-        values: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        what = f"The report {report} cannot be read ({error})."
-        raise LifelikeError(ErrorCode.INVALID_FILE, what, "Give the report.json of `lifelike evaluate`.") from error
-    return values
+    """What of a report of `lifelike evaluate` belongs on the card."""
+    from lifelike.evaluation.report_file import card_figures, read_report
+
+    return card_figures(read_report(report))

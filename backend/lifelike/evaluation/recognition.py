@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,20 +13,6 @@ Labels = NDArray[np.int64]
 
 ROWS = 512
 """Queries compared with the gallery at a time, so that thousands of pictures need no N × N array."""
-
-
-@dataclass(frozen=True)
-class Separation:
-    """Cosines of the same person beside those of different people.
-
-    same, different: means. roc_auc: chance that a same-person cosine is above a different-person one.
-    accepted_at_1_percent: share of same-person cosines above the threshold that lets 1 % of strangers pass.
-    """
-
-    same: float
-    different: float
-    roc_auc: float
-    accepted_at_1_percent: float
 
 
 def nearest_is_right(
@@ -70,34 +54,6 @@ def _entries(pose: Labels, who: Labels, wanted: Labels) -> NDArray[np.int64]:
     known = np.flatnonzero(order[pose] < len(wanted))
     ranked = known[np.lexsort((order[pose[known]], who[known]))]
     return ranked[np.unique(who[ranked], return_index=True)[1]]
-
-
-def rank_one(
-    queries: Embeddings, who: Labels, gallery: Embeddings, gallery_who: Labels, exclude: NDArray | None = None
-) -> float:
-    """Share of queries whose nearest gallery entry (highest cosine) is the same person.
-
-    Args:
-        exclude: (queries, gallery) bool, true where an entry may not be chosen for a query.
-    """
-    return float(nearest_is_right(queries, who, gallery, gallery_who, exclude).mean())
-
-
-def separation(
-    queries: Embeddings, who: Labels, gallery: Embeddings, gallery_who: Labels, exclude: NDArray | None = None
-) -> Separation:
-    """Every query against every gallery entry; `exclude` as in `rank_one`."""
-    cosines = queries @ gallery.T
-    alike = who[:, None] == gallery_who[None]
-    counted = np.ones_like(alike) if exclude is None else ~exclude
-    same, different = cosines[alike & counted], cosines[~alike & counted]
-    threshold = np.quantile(different, 0.99)
-    return Separation(
-        same=float(same.mean()),
-        different=float(different.mean()),
-        roc_auc=area_under_curve(same, different),
-        accepted_at_1_percent=float(np.mean(same > threshold)),
-    )
 
 
 def area_under_curve(positives: NDArray, negatives: NDArray) -> float:

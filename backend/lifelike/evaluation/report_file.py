@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cattrs
 
@@ -42,6 +43,25 @@ def read_report(file: Path) -> Report:
             f"{file} is no report of an evaluation ({detail}).",
             "Give the report.json that `lifelike evaluate` wrote.",
         ) from error
+
+
+def card_figures(report: Report) -> dict[str, Any]:
+    """What of a report belongs on a bundle's card: the main subject's figures, and what they were measured on."""
+    figures = {
+        figure.measure: {"value": figure.value, "low": figure.low, "high": figure.high}
+        for figure in report.figures
+        if figure.subject == report.main
+    }
+    about = report.provenance
+    return {
+        "format": report.format,
+        "method": about.method,
+        "data": [entry.get("name", entry.get("folder", "")) for entry in about.data],
+        "identities": about.identities,
+        "pictures": about.pictures,
+        "people": about.people,
+        "figures": figures,
+    }
 
 
 def write_text(file: Path, text: str) -> None:

@@ -22,7 +22,7 @@ from lifelike.evaluation.material import Material, material_of_pairs, material_o
 from lifelike.evaluation.page.page import write_page
 from lifelike.evaluation.panel import Panel
 from lifelike.evaluation.report import FORMAT, Report
-from lifelike.evaluation.report_file import read_report, write_report
+from lifelike.evaluation.report_file import card_figures, read_report, write_report
 from lifelike.evaluation.sheet import pick_rows
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Method
@@ -104,6 +104,10 @@ def test_json_reads_back_equal_and_is_strict(evaluated, tmp_path) -> None:
     values = json.loads(file.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert values["format"] == FORMAT
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+    card = card_figures(report)
+    assert card["figures"]["psnr"]["value"] == report.figure("psnr").value
+    assert len(json.dumps(card)) < 3000
+    assert "lifelike evaluate" not in json.dumps(card)  # a command's paths are nobody else's business
     for wrong in ("{}", "[]", "junk", json.dumps({**values, "format": "other"}), json.dumps({**values, "more": 1})):
         file.write_text(wrong)
         with pytest.raises(LifelikeError) as caught:
