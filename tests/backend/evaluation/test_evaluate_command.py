@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,13 @@ def test_renders_of_people_not_reserved(files, tmp_path) -> None:
     report = read_report(tmp_path / "out" / "report.json")
     assert (report.provenance.people, report.provenance.pictures) == (1, 2)
     assert not report.has("psnr")
+
+
+def test_missing_packages_are_named_with_the_way_to_get_them(files, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    error = refusal(files / "small.safetensors", "--pairs", files / "pairs", "--report", tmp_path / "out")
+    assert "skimage" in error.what
+    assert "lifelike[train]" in error.remedy
 
 
 def test_wrong_wishes_are_refused_before_any_work(files, tmp_path) -> None:

@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +111,40 @@ def test_a_cached_file_counts_only_with_the_known_hash(tmp_path, monkeypatch) ->
     assert isinstance(find_weights(INCEPTION, None, False), Missing)
     known = evolve(INCEPTION, sha256=hashlib.sha256(b"anything").hexdigest())
     assert find_weights(known, None, False) == file
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder served on loopback in place of the published address, and an empty cache."""
+    folder = tmp_path / "published"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(public_weights, "PUBLISHED", f"http://127.0.0.1:{server.server_port}/")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    yield folder
+    server.shutdown()
+    server.server_close()
+
+
+def test_what_is_fetched_is_kept_and_is_what_was_published(published) -> None:
+    (published / INCEPTION.name).write_bytes(b"published")
+    known = evolve(INCEPTION, sha256=hashlib.sha256(b"published").hexdigest())
+    assert find_weights(known, None, allow_downloads=True) == cache_folder() / INCEPTION.name
+    (published / INCEPTION.name).unlink()
+    assert find_weights(known, None, allow_downloads=False) == cache_folder() / INCEPTION.name
+
+
+@pytest.mark.parametrize("content", [b"tampered with", None])
+def test_what_is_not_what_was_published_is_refused_and_not_kept(published, content) -> None:
+    if content is not None:
+        (published / INCEPTION.name).write_bytes(content)
+    with pytest.raises(LifelikeError) as caught:
+        find_weights(INCEPTION, None, allow_downloads=True)
+    assert caught.value.code is ErrorCode.INVALID_FILE
+    assert "--inception" in caught.value.remedy
+    assert not (cache_folder() / INCEPTION.name).exists()
 
 
 def test_a_wrong_file_is_refused(tmp_path) -> None:
