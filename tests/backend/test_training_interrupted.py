@@ -107,6 +107,7 @@ def test_what_diverges_stops_with_its_step_named_and_the_last_checkpoint_kept(tm
         run_task(PhotoTask, tiny_settings(pictures, "run.pictures=400", SAVED, *rates), run, QUIET)
     assert "The checkpoint at 40 pictures is kept" in str(caught.value)
     assert newest_checkpoint(run)["pictures"] == 40
+    assert [line["pictures"] for line in scalars(run)] == [40]
 
 
 @contextmanager

@@ -3,16 +3,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
+import attrs
 import pytest
 from attrs import evolve, field, frozen
 
 from lifelike.networks.stylegan2 import GeneratorSettings
-from lifelike.training.settings import differences, read_settings, write_settings
+from lifelike.training.photo.settings import PhotoSettings
+from lifelike.training.settings import differences, read_settings, settings_from_table, tomllib, write_settings
 from lifelike.training.task import RunSettings
 from lifelike_protocol.errors import LifelikeError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @frozen
@@ -102,3 +107,15 @@ def test_differences_are_told_by_key() -> None:
     first = read_settings(Example, None, [DATA])
     second = read_settings(Example, None, [DATA, "run.batch=9", "weights.decay=1"])
     assert differences(first, second) == {"weights.decay": (None, 1.0), "run.batch": (8, 9)}
+
+
+@pytest.mark.parametrize("cls", [PhotoSettings])
+def test_the_documented_defaults_are_the_defaults(cls: type) -> None:
+    text = (REPOSITORY / "docs" / "training_runs.md").read_text("utf-8")
+    documented = dict(re.findall(r"^\| `([a-z0-9_.]+)` \| (?:`(.+?)`|not set) \|", text, re.MULTILINE))
+    flat = "\n".join(f"{key} = {value}" for key, value in documented.items() if value)
+    table = tomllib.loads(flat)
+    assert settings_from_table(cls, table) == cls()
+    known = {f"{name}.{key}" for name, inner in attrs.asdict(cls()).items() if isinstance(inner, dict) for key in inner}
+    known |= {name for name, inner in attrs.asdict(cls()).items() if not isinstance(inner, dict)}
+    assert set(documented) == known

@@ -163,26 +163,26 @@ class _Run:
             self._save_sheet()
         began = time.monotonic()
         lined = (began, self.pictures)
-        reason = ""
-        while self.pictures < self.run.pictures and not reason:
+        reason, finished = "", False
+        while not (finished or reason):
             values = self._advance()
+            reason = self._agree(wish.reason(), values)
+            finished = self.pictures >= self.run.pictures
             now = time.monotonic()
             self.seconds, began = self.seconds + now - began, now
             self.means.add(values)
             progress.advance(self.pictures, values)
-            last = self.pictures >= self.run.pictures
-            if last or self._passed(self.run.scalars_every):
+            if finished or self._passed(self.run.scalars_every):
                 self._write_scalars((self.pictures - lined[1]) / max(now - lined[0], 1e-9))
                 lined = (now, self.pictures)
-            reason = self._agree(wish.reason(), values)
-            if last or reason or self._passed(self.run.save_every):
+            if finished or reason or self._passed(self.run.save_every):
                 self._save()
-            if last or self._passed(self.run.sheet_every):
+            if finished or self._passed(self.run.sheet_every):
                 self._save_sheet()
-        if reason:
-            progress.say(
-                f"Stopped ({reason}) at {self.pictures} of {self.run.pictures} pictures; the same continues it."
-            )
+        if finished:
+            return ""
+        done = f"{self.pictures} of {self.run.pictures} pictures"
+        progress.say(f"Stopped ({reason}) at {done}; the same command continues it.")
         return reason
 
     def _advance(self) -> dict[str, float]:
