@@ -33,8 +33,8 @@ class Borrowed:
         if not hasattr(owner, name):
             return
         before = getattr(owner, name)
-        if hasattr(before, "copy"):
-            before = before.copy()
+        if hasattr(before, "copy") and not isinstance(before, bpy.types.ID):
+            before = before.copy()  # vectors and the like are views of what is about to change
         setattr(owner, name, value)
         self._undo.append(lambda: _put_back(owner, name, before))
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from lifelike_protocol.errors import ErrorCode, LifelikeError
+
 from .developing import display_pixels
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722])  # Rec. 709
@@ -41,7 +43,7 @@ def save_as_bright(scene: bpy.types.Scene, file: Path, wanted: float, landmarks:
     try:
         for _ in range(_STEPS):
             view.exposure = base + stops
-            bpy.data.images["Render Result"].save_render(str(file), scene=scene)
+            save_rendered(scene, file)
             error = face_brightness(file, landmarks) - wanted
             if abs(error) < _CLOSE_ENOUGH:
                 break
@@ -50,6 +52,22 @@ def save_as_bright(scene: bpy.types.Scene, file: Path, wanted: float, landmarks:
     finally:
         view.exposure = base
     return stops
+
+
+def save_rendered(scene: bpy.types.Scene, file: Path) -> None:
+    """Saves the render result through the scene's view transform.
+
+    Raises:
+        LifelikeError: INVALID_FILE where it cannot be written.
+    """
+    try:
+        bpy.data.images["Render Result"].save_render(str(file), scene=scene)
+    except RuntimeError as error:
+        raise LifelikeError(
+            ErrorCode.INVALID_FILE,
+            f"Blender can't write a picture into {file.parent}: {str(error).strip()}",
+            "Free some space and run the same command again; what is done is kept.",
+        ) from error
 
 
 def _inside(outline: np.ndarray, height: int, width: int) -> np.ndarray:

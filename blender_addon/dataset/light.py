@@ -56,7 +56,9 @@ def draw_light(
     for item in scene.objects:
         if item.type == "LIGHT":
             lent.set(item, "hide_render", True)
-    drawn: dict[str, Any] = {"ambient": round(dice.uniform(*settings.ambient), 4)}
+    ambient, lit = dice.uniform(*settings.ambient), dice.random() < settings.lit
+    # Without a key light its share comes from all around.
+    drawn: dict[str, Any] = {"ambient": round(ambient if lit else ambient + dice.uniform(*settings.key), 4)}
     turn = dice.uniform(-180.0, 180.0)
     colour = [round(dice.uniform(0.6, 1.0), 3) for _ in range(3)]
     panorama = panoramas[dice.randrange(len(panoramas))] if panoramas else None
@@ -65,7 +67,7 @@ def draw_light(
     else:
         drawn["colour"] = colour
     lent.set(scene, "world", _world(panorama, math.radians(turn), colour, drawn["ambient"], lent))
-    if dice.random() < settings.lit:
+    if lit:
         drawn["key"] = _add_key(scene, face, settings, dice, lent)
     bpy.context.view_layer.update()
     return drawn

@@ -16,7 +16,7 @@ from lifelike_protocol.shots import ShotSettings
 from .. import compat
 from .borrowed import Borrowed
 from .developing import develop
-from .exposure import face_brightness, save_as_bright
+from .exposure import face_brightness, save_as_bright, save_rendered
 
 if TYPE_CHECKING:
     from .hook import Shot
@@ -82,7 +82,7 @@ def render_looks(
 def render_to(scene: bpy.types.Scene, file: Path) -> None:
     """Renders into a PNG file, through the scene's view transform."""
     render(scene)
-    bpy.data.images["Render Result"].save_render(str(file), scene=scene)
+    save_rendered(scene, file)
 
 
 def render(scene: bpy.types.Scene) -> None:

@@ -2,7 +2,7 @@
 """The commands that `run.py` understands.
 
     {"open": scene file, "settings": {…}, "hook": file or null, "options": {…}, "texts": […], "looks": […],
-     "panoramas": […]}                → {"opened": {"blender": version, "looks": […], "heads": […], "panoramas": […]}}
+     "panoramas": […]}                → {"opened": {"blender": version, "looks": […]}}
     {"shoot": number, "folder": path} → {"shot": {…}} as `shoot` returns it
     in between, from Blender: {"locate": file}, answered by {"landmarks": 68 pairs or null}
 
@@ -26,7 +26,6 @@ import numpy as np
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.shots import ShotSettings
 
-from ..face.heads import heads_shown
 from .hook import Hook, run_texts
 from .light import own_panoramas, panoramas_in
 from .shoot import Studio, shoot
@@ -64,6 +63,11 @@ def _read(commands: queue.Queue[dict[str, Any]]) -> None:
     os._exit(0)
 
 
+def _plain(value: Any) -> Any:
+    """Numbers and vectors of numpy and Blender, which hooks like to give back."""
+    return value.tolist() if hasattr(value, "tolist") else list(value)
+
+
 class _Session:
     """The scene that is open, and what is asked of it."""
 
@@ -74,7 +78,7 @@ class _Session:
         self._studio: Studio | None = None
 
     def say(self, answer: dict[str, Any]) -> None:
-        self._answers.write(json.dumps(answer) + "\n")
+        self._answers.write(json.dumps(answer, default=_plain) + "\n")
         self._answers.flush()
 
     def obey(self, command: dict[str, Any]) -> None:
@@ -105,13 +109,7 @@ class _Session:
             run_texts(tuple(asked.get("texts", ()))),
             self._locate,
         )
-        heads = heads_shown(bpy.context.evaluated_depsgraph_get(), rendered=True)
-        return {
-            "blender": bpy.app.version_string,
-            "looks": list(hook.looks),
-            "heads": sorted(head.name for head in heads),
-            "panoramas": [str(file) for file in self._studio.panoramas],
-        }
+        return {"blender": bpy.app.version_string, "looks": list(hook.looks)}
 
     def _locate(self, file: Path) -> np.ndarray | None:
         self.say({"locate": str(file)})

@@ -12,11 +12,9 @@ from typing import Any
 import bpy
 import numpy as np
 
-from lifelike_protocol.errors import LifelikeError
+from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.shots import ShotSettings
 
-from ..face.heads import Head, heads_shown
-from ..face.landmarks import MIRRORED
 from ..face.projection import camera_view
 from ..face.visibility import is_visible
 from .borrowed import Borrowed
@@ -28,16 +26,13 @@ from .light import draw_light
 from .pose import draw_frame, draw_turn
 from .render import render_looks, set_render
 from .sought import camera_before_scene, sought_landmarks
+from .subject import Rejected, as_rendered, choose_head, landmarks_in_world, landmarks_of_head
 
 Locate = Callable[[Path], "np.ndarray | None"]
 """Finds the face of a picture file: (68, 2) pixels, or None."""
 
 EXACT = 0.05
 """Pixels by which a hook's camera may miss the crop without being corrected."""
-
-
-class Rejected(Exception):
-    """This draw shows no usable face; says why."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +59,8 @@ def shoot(studio: Studio, number: int, folder: Path) -> dict[str, Any]:
         folder: where the pictures go, `NUMBER_LOOK.png`; exists.
 
     Returns:
-        pictures: {look: file name}; landmarks: 68 × 2 pixels of the portrait; identity; attributes. Or, where every
-        draw was useless, rejected: why the last one was.
+        pictures: {look: file name}; landmarks: 68 × 2 pixels of the portrait; identity: the hook's, or ""; head: the
+        object's name, or ""; attributes. Or, where every draw was useless, rejected: why the last one was.
 
     Raises:
         LifelikeError: the hook fails, or Blender cannot render the scene.
@@ -98,14 +93,16 @@ def _attempt(studio: Studio, number: int, attempt: int, folder: Path, lent: Borr
     else:
         _note(attributes, "expression", draw_expression(scene, settings, dice("expression"), lent))
 
-    head = _head(scene, hook, dice("head"))
+    head = choose_head(scene, hook, dice("head"))
+    if head is not None:
+        as_rendered(head.item, lent)
     if hook.has("pose"):
         _note(attributes, "pose", hook.call("pose", shot))
     elif head is not None:
-        face = face_frame(_points(head))
+        face = face_frame(landmarks_of_head(head))
         _note(attributes, "head_turn", draw_turn(head.item, face, settings, dice("turn"), lent))
 
-    points = _landmarks(hook, shot, head)
+    points = landmarks_in_world(hook, shot, head)
     camera, face, pixels = _framed(studio, shot, points, folder, dice, attributes, lent)
     if points is not None:
         _check_visible(scene, points, settings.resolution)
@@ -116,11 +113,11 @@ def _attempt(studio: Studio, number: int, attempt: int, folder: Path, lent: Borr
     pictures, stops = render_looks(studio, shot, pixels, folder)
     if stops:
         attributes["exposure"] = stops
-    name = head.name if head is not None and not hook.has("landmarks") else ""
     return {
         "pictures": pictures,
         "landmarks": np.round(pixels, 3).tolist(),
-        "identity": identity or name,
+        "identity": identity,
+        "head": "" if head is None else head.name,
         "attributes": attributes,
     }
 
@@ -129,40 +126,15 @@ def _person(hook: Hook, shot: Shot, attributes: dict[str, Any]) -> str:
     if not hook.has("person"):
         return ""
     drawn = hook.call("person", shot) or {}
-    attributes |= dict(drawn.get("attributes", {}))
+    if not isinstance(drawn, Mapping) or not isinstance(drawn.get("attributes", {}), Mapping):
+        raise LifelikeError(
+            ErrorCode.INVALID_FILE,
+            "The hook's person gives back no dictionary.",
+            'Return {"identity": text, "attributes": {…}}, or None.',
+        )
+    attributes |= drawn.get("attributes", {})
     bpy.context.view_layer.update()
     return str(drawn.get("identity", shot.person))
-
-
-def _head(scene: bpy.types.Scene, hook: Hook, dice: random.Random) -> Head | None:
-    """One of the scene's heads, or None where the hook knows better or there is none."""
-    if hook.has("landmarks"):
-        return None
-    found = sorted(heads_shown(bpy.context.evaluated_depsgraph_get(), rendered=True), key=lambda head: head.name)
-    return dice.choice(found) if found else None
-
-
-def _points(head: Head) -> np.ndarray:
-    return head.points[list(MIRRORED)] if head.mirrored else head.points
-
-
-def _landmarks(hook: Hook, shot: Shot, head: Head | None) -> np.ndarray | None:
-    """(68, 3) world space as everything now stands; None where nobody knows."""
-    if hook.has("landmarks"):
-        found = hook.call("landmarks", shot)
-        if found is None:
-            return None
-        points = np.asarray(found, np.float64)
-        if points.shape != (68, 3) or not np.isfinite(points).all():
-            raise Rejected(f"the hook's landmarks are no 68 finite points ({points.shape})")
-        return points
-    if head is None:
-        return None
-    bpy.context.view_layer.update()
-    moved = {other.name: other for other in heads_shown(bpy.context.evaluated_depsgraph_get(), rendered=True)}
-    if head.name not in moved:
-        raise Rejected("the head is hidden")
-    return _points(moved[head.name])
 
 
 def _framed(
@@ -246,6 +218,3 @@ def _check_visible(scene: bpy.types.Scene, points: np.ndarray, size: int) -> Non
 def _note(attributes: dict[str, Any], name: str, value: Any) -> None:
     if value:
         attributes[name] = value
-
-
-__all__ = ["LifelikeError", "Studio", "shoot"]

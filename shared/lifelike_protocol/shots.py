@@ -7,6 +7,8 @@ shot k comes from (seed, k) alone.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -35,7 +37,8 @@ class ShotSettings:
     expressive: share of the shots with an expression. expression: how strong its shape key is, 0…1 of its range.
     expressions: regular expression for names of shape keys; empty: names that sound like expressions.
     frames: first and last frame to take from an animation; None: the scene's own range if something in it moves.
-    ambient: mean radiance of the surroundings. key: radiance that the key light gives a white surface facing it.
+    ambient: mean radiance of the surroundings. key: radiance that the key light gives a white surface facing it; in
+        shots without one, the surroundings give as much more.
     key_azimuth: degrees to either side of the camera. key_elevation: above it. key_size: diameter in metres.
     lit: share of the shots with a key light beside the surroundings.
     keep_lights: leave the scene's own lights and world as they are.
@@ -96,11 +99,17 @@ class ShotSettings:
         Raises:
             LifelikeError: INVALID_SETTING for an unknown name or an unusable value.
         """
-        known = {field.name for field in fields(cls)}
-        for name in values:
-            if name not in known:
-                raise _unusable(f"{name!r} is unknown", f"Known are {', '.join(sorted(known))}.")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        defaults = {field.name: field.default for field in fields(cls)}
+        given: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in defaults:
+                raise _unusable(f"{name!r} is unknown", f"Known are {', '.join(sorted(defaults))}.")
+            given[name] = tuple(value) if isinstance(value, list) else value
+            # The one setting without a default of its kind is a pair of whole numbers, or nothing.
+            like = (0, 0) if defaults[name] is None else defaults[name]
+            if not _is_like(given[name], like) and not (defaults[name] is None and value is None):
+                raise _unusable(f"{name} is {value!r}", f"Write it like {json.dumps(like)}.")
+        return cls(**given)
 
 
 _LIMITS: tuple[tuple[str, float, float], ...] = (
@@ -124,6 +133,20 @@ _LIMITS: tuple[tuple[str, float, float], ...] = (
     ("lit", 0, 1),
     ("attempts", 1, 1000),
 )
+
+
+def _is_like(value: Any, pattern: Any) -> bool:
+    if isinstance(pattern, tuple):
+        return (
+            isinstance(value, tuple)
+            and len(value) == len(pattern)
+            and all(_is_like(*pair) for pair in zip(value, pattern, strict=True))
+        )
+    if isinstance(pattern, bool) or isinstance(value, bool):
+        return isinstance(pattern, bool) and isinstance(value, bool)
+    if isinstance(pattern, float):
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, type(pattern))
 
 
 def _unusable(what: str, remedy: str) -> LifelikeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Option = typer.Option
 Range = tuple[float, float]
+
+_SECONDS_BETWEEN_LINES = 60.0
 
 
 def render(
@@ -87,7 +90,6 @@ def render(
         options=_options(hook_option or []),
         texts=tuple(run_scene_text or ()),
     )
-    plan.check()
     found = find_blender(blender)
     with _shown(f"Blender {found.version}") as show:
         tally = render_dataset(
@@ -108,12 +110,7 @@ def _settings(config: Path | None, given: dict[str, Any]) -> ShotSettings:
         from lifelike.training.settings import read_table
 
         values = read_table(config)
-    try:
-        return ShotSettings.of_plain(values | {name: value for name, value in given.items() if value is not None})
-    except TypeError as error:
-        raise LifelikeError(
-            ErrorCode.INVALID_SETTING, f"A setting has a value of the wrong kind ({error}).", "Check --config."
-        ) from error
+    return ShotSettings.of_plain(values | {name: value for name, value in given.items() if value is not None})
 
 
 def _options(given: list[str]) -> dict[str, str]:
@@ -130,16 +127,21 @@ def _options(given: list[str]) -> dict[str, str]:
 
 @contextmanager
 def _shown(title: str) -> Iterator[Any]:
-    """A bar with the time left on a terminal, nothing elsewhere."""
+    """A bar with the time left on a terminal, a line a minute elsewhere."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("shots"))
     console = Console(stderr=True)
     times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False))
     with Progress(*columns, *times, console=console, disable=not console.is_terminal) as bar:
         row = bar.add_task(title, total=None)
+        told = time.monotonic()
 
         def show(tally: Tally) -> None:
+            nonlocal told
             finished = tally.made + sum(tally.reasons.values())
             bar.update(row, total=tally.waiting + finished, completed=finished)
+            if not console.is_terminal and time.monotonic() - told > _SECONDS_BETWEEN_LINES:
+                told = time.monotonic()
+                console.print(f"{title}: {finished} of {tally.waiting + finished} shots", highlight=False)
 
         yield show
 

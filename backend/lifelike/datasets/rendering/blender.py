@@ -19,8 +19,17 @@ from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 OLDEST = (4, 2)
 VARIABLE = "LIFELIKE_BLENDER"
-_START_SECONDS = 120.0
-_ASK = "import bpy; print('Blender', bpy.app.version_string)"
+_START_SECONDS = 300.0
+# The wheel's version says it without importing a gigabyte; a module built by hand has none.
+_ASK = """
+try:
+    from importlib.metadata import version
+    number = version("bpy")
+except Exception:
+    import bpy
+    number = bpy.app.version_string
+print("Blender", number)
+"""
 # Variables that would lead Blender's own Python to this one's packages.
 _OTHER_PYTHONS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 
@@ -58,7 +67,10 @@ def find_blender(named: Path | None = None) -> Blender:
     if chosen is not None:
         return _named(chosen.expanduser().absolute(), "--blender" if named else VARIABLE)
     for candidate in _usual():
-        found = _look_at(candidate)
+        try:
+            found = _look_at(candidate)
+        except subprocess.TimeoutExpired:
+            continue
         if found is not None and _numbers(found.version) >= OLDEST:
             return found
     raise LifelikeError(
@@ -93,7 +105,11 @@ def _named(path: Path, by: str) -> Blender:
     inside = [path / name for name in ("blender", "blender.exe", "Contents/MacOS/Blender", "bin/python")]
     for candidate in (path, *inside):
         if candidate.is_file():
-            found = _look_at(candidate)
+            try:
+                found = _look_at(candidate)
+            except subprocess.TimeoutExpired as error:
+                what = f"{candidate}, named by {by}, did not tell its version within {_START_SECONDS:.0f} s."
+                raise LifelikeError(ErrorCode.TIMEOUT, what, "Try again when the machine is less busy.") from error
             if found is None:
                 what = f"{candidate}, named by {by}, is neither Blender nor a Python with the bpy module."
                 raise LifelikeError(ErrorCode.NOT_RUNNING, what, "Name Blender's program.")
@@ -107,7 +123,7 @@ def _named(path: Path, by: str) -> Blender:
 
 
 def _look_at(program: Path) -> Blender | None:
-    """What is behind the path, or None."""
+    """What is behind the path, or None. Raises TimeoutExpired."""
     is_python = re.match(r"python|pypy", program.name, re.IGNORECASE) is not None
     command = [str(program), "-I", "-c", _ASK] if is_python else [str(program), "--version"]
     try:
@@ -121,7 +137,7 @@ def _look_at(program: Path) -> Blender | None:
             check=False,
             env=environment(),
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except OSError:
         return None
     found = re.search(r"^Blender (\d+\.\d+[^\s]*)", done.stdout, re.MULTILINE)
     return Blender(program, found[1], is_python) if found and done.returncode == 0 else None

@@ -94,14 +94,21 @@ class RenderPlan:
             ) from error
 
 
-def check_looks(looks: Iterable[str]) -> None:
-    """Raises LifelikeError INVALID_SETTING for a look that no data set has, or one named twice."""
+def check_looks(looks: Iterable[str], wanted: Iterable[str] = ()) -> None:
+    """Raises LifelikeError INVALID_SETTING for a look that no data set has, one named twice, or one that is missing."""
     named = list(looks)
     for look in named:
         if look not in LOOKS or not look or named.count(look) > 1:
             known = " and ".join(look for look in LOOKS if look)
             raise LifelikeError(
                 ErrorCode.INVALID_SETTING, f"The looks {', '.join(named)} can't be made.", f"There are {known}."
+            )
+    for look in wanted:
+        if look not in named:
+            raise LifelikeError(
+                ErrorCode.INVALID_SETTING,
+                f"The look {look} can't be made: the hook has {', '.join(named)}.",
+                "A look is switched by a hook; see docs/rendering_datasets.md.",
             )
 
 

@@ -21,9 +21,11 @@ from lifelike_protocol.messages import Array
 
 Locate = Callable[[Path], "Array | None"]
 
-START_SECONDS = 600.0
-"""For starting Blender and opening a scene: large ones from a slow disk take minutes."""
+START_SECONDS = 1800.0
+"""For starting Blender and opening a scene: large ones from a slow disk, on a busy machine, take many minutes."""
 _END_SECONDS = 5.0
+_KEPT_BYTES = 1_000_000
+"""Of what Blender prints; it has a line for each sample."""
 
 
 class BlenderGone(LifelikeError):
@@ -107,7 +109,12 @@ class BlenderProcess:
         Raises:
             BlenderGone: it crashed or took too long. LifelikeError: it says why it cannot.
         """
-        return self._ask({"shoot": number, "folder": str(folder)}, "shot", seconds)
+        answer = self._ask({"shoot": number, "folder": str(folder)}, "shot", seconds)
+        if os.fstat(self._said.fileno()).st_size > _KEPT_BYTES:
+            # Blender writes where this leaves the file's position: both have the same.
+            self._said.seek(0)
+            self._said.truncate()
+        return answer
 
     def _ask(self, command: dict[str, Any], wanted: str, seconds: float) -> dict[str, Any]:
         self._send(command)

@@ -118,12 +118,10 @@ def render_dataset(
                     tally.reasons[result.reason] += 1
                 on_shot(tally)
                 if useless >= USELESS:
-                    raise LifelikeError(
-                        ErrorCode.NO_FACE,
-                        f"{useless} shots in a row could not be used: {result.reason}.",
-                        "Look at the scene's camera and the ranges; see docs/rendering_datasets.md.",
-                    )
-        _count(folder, card, tally)
+                    raise _no_face(tally)
+        _count(folder, card)
+    if tally.reasons and not tally.made and not any(looks - {""} for looks in done.values()):
+        raise _no_face(tally)
     return tally
 
 
@@ -149,6 +147,15 @@ def _card(plan: RenderPlan, blender: Blender, folder: Path, command: str) -> Dat
     )
 
 
+def _no_face(tally: Tally) -> LifelikeError:
+    reason, number = tally.reasons.most_common(1)[0]
+    return LifelikeError(
+        ErrorCode.NO_FACE,
+        f"No shot could be used; {number} times because {reason}.",
+        "Look at the scene, its camera and the ranges; docs/rendering_datasets.md tells what a scene needs.",
+    )
+
+
 def _own_version() -> str:
     try:
         return version("lifelike")
@@ -156,7 +163,7 @@ def _own_version() -> str:
         return ""
 
 
-def _count(folder: Path, card: DataSetCard, tally: Tally) -> None:
+def _count(folder: Path, card: DataSetCard) -> None:
     rejected = sum("" in looks for looks in shots_done(folder).values())
     records, _ = read_index(FolderStorage(folder))
     replace_text(folder / CARD, card_text(card.counted(records, rejected=rejected)))
@@ -180,9 +187,8 @@ def _record(folder: Path, plan: RenderPlan, result: Done, there: set[str], hashe
         append_line(folder / REJECTED, json.dumps({"shot": result.shot, "reason": result.reason}))
         return
     scene = plan.scene_of(result.shot)
-    identity = result.answer["identity"]
-    if not plan.hook or not identity.isdecimal():
-        identity = f"{scene.stem}/{identity}" if identity else scene.stem
+    head = result.answer["head"]
+    identity = result.answer["identity"] or (f"{scene.stem}/{head}" if head else scene.stem)
     stored = []
     for look, pixels in result.pictures.items():
         record = Record(
@@ -326,7 +332,7 @@ class _Bench(threading.Thread):
         if opened != scene:
             self._scene = None
             told = self._process.open(self._plan.opening(scene))
-            check_looks(told["looks"])
+            check_looks(told["looks"], self._plan.looks)
             self._scene = scene
         return self._process
 
