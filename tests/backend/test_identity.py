@@ -11,6 +11,7 @@ import torch
 from attrs import evolve
 from rich.console import Console
 
+from lifelike.evaluation.embedder import SECOND_IDENTITY_FILE
 from lifelike.evaluation.judges import load_identity_judge
 from lifelike.networks.identity import ARCHITECTURES, IdentityNetwork
 from lifelike.networks.inner_face import inner_face
@@ -18,7 +19,7 @@ from lifelike.networks.residual import ResidualBlock
 from lifelike.networks.weights import load_weights
 from lifelike.training.disturbance import box_matrix, jitter_colour, similarity_matrices, warp
 from lifelike.training.identity.arcface import ArcFace
-from lifelike.training.identity.measure import recognition
+from lifelike.training.identity.measure import measure, recognition
 from lifelike.training.identity.settings import DisturbanceSettings, IdentitySettings
 from lifelike.training.identity.task import IdentityTask
 from lifelike.training.portraits import PortraitData, read_portraits
@@ -180,3 +181,15 @@ def test_recognition_asks_across_looks_and_shots() -> None:
     assert memory["rank_one_cross_look"] == 1.0
     assert memory["rank_one_cross_both"] < 1.0
     assert recognition(by_person[:4], person[:4], shot[:4], look[:4]) == {"people": 1.0, "pictures": 4.0}
+
+
+def test_the_second_network_that_is_shipped_knows_people_it_never_met(shared_folder) -> None:
+    """The evaluation's independent judge: another architecture than the built-in bundle's, right for 85 in 100."""
+    network = load_identity_judge(SECOND_IDENTITY_FILE)
+    assert network.settings["architecture"] == "plain"
+    portraits = read_portraits(PortraitData((str(shared_folder / "heads"),)), 128)
+    measured = measure(network, portraits.select(portraits.held_out("0-79")))
+    assert measured["people"] == 40
+    assert measured["rank_one_cross_both"] >= 0.85
+    _, _, card = load_weights(SECOND_IDENTITY_FILE, "identity")
+    assert measured["rank_one_cross_both"] == pytest.approx(card["measured"]["rank_one_cross_both"], abs=0.02)
