@@ -143,6 +143,7 @@ class _Run:
         self.seconds = 0.0  # of all starts
         self.means = Means()
         self.saved_at = -1  # pictures at the newest checkpoint
+        self.log: ScalarLog | None = None
 
     def train(self, wish: StopWish) -> str:
         self._resume()
@@ -175,10 +176,10 @@ class _Run:
             if finished or self._passed(self.run.scalars_every):
                 self._write_scalars((self.pictures - lined[1]) / max(now - lined[0], 1e-9))
                 lined = (now, self.pictures)
-            if finished or reason or self._passed(self.run.save_every):
-                self._save()
             if finished or self._passed(self.run.sheet_every):
                 self._save_sheet()
+            if finished or reason or self._passed(self.run.save_every):
+                self._save()  # last: where the final checkpoint is, everything is
         if finished:
             return ""
         done = f"{self.pictures} of {self.run.pictures} pictures"
@@ -260,12 +261,11 @@ class _Run:
         self._writing(write)
 
     def _save(self) -> None:
-        """A checkpoint, and the networks as they would be given away now."""
+        """The networks as they would be given away now, and a checkpoint."""
 
         def write(folder: RunFolder) -> None:
-            folder.save_checkpoint(self.pictures, self._state(), self.run.keep)
-            self.saved_at = self.pictures
             self.task.export(folder.folder, self._card())
+            folder.save_checkpoint(self.pictures, self._state(), self.run.keep)
 
         self._writing(write)
         self.saved_at = self.pictures

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,10 @@ class ScalarLog:
             self._board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Finish both."""
-        self._lines.close()
-        self._board.close()
+        """Finish both; on a full disk what is still on its way is lost, and comes again when the run continues."""
+        for file in (self._lines, self._board):
+            with suppress(OSError):
+                file.close()
 
 
 def drop_later_lines(file: Path, step: int) -> None:
