@@ -15,6 +15,7 @@ from portraits_in_scenes import write_cases
 
 from lifelike.bundles import load_bundle
 from lifelike.datasets.decoding import read_rgb
+from lifelike.datasets.preparation import duplicates as duplicates_module
 from lifelike.datasets.preparation.duplicates import Portrait, find_duplicates
 from lifelike.datasets.preparation.examination import Examination, examine, from_json, record_of, to_json
 from lifelike.datasets.preparation.measures import yaw_of
@@ -145,7 +146,9 @@ def test_those_that_stay_differ_and_those_that_go_have_a_better_one(portraits, l
     duplicates = find_duplicates(portraits, 256, least)
     shuffled = list(portraits)
     random.shuffle(shuffled)
-    assert find_duplicates(shuffled, 256, least) == duplicates
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicates_module, "BLOCK", 3)
+        assert find_duplicates(shuffled, 256, least) == duplicates
     by_name = {portrait.name: portrait for portrait in portraits}
     kept = [portrait for portrait in portraits if portrait.name not in duplicates]
     for a, b in itertools.combinations(kept, 2):
