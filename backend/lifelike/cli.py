@@ -10,7 +10,7 @@ import sys
 import typer
 from rich.console import Console
 
-from lifelike.commands import bundles, dataset, doctor, enhance, evaluate, running, serve, train
+from lifelike.commands import ablate, bundles, dataset, doctor, enhance, evaluate, running, serve, train
 from lifelike.failures import explain
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.add_typer(bundles.app, name="bundles")
 app.add_typer(dataset.app, name="dataset")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("ablate")(ablate.ablate)
 app.command("status")(running.status)
 app.command("stop")(running.stop)
 app.command("doctor")(doctor.doctor)

@@ -53,7 +53,7 @@ def evaluate(
     threads: Annotated[int | None, Option(min=1, help="CPU threads.")] = None,
 ) -> None:
     """Measure a bundle beside baselines on people kept from training, and write a page about it."""
-    _check_extra()
+    check_extra()
     from lifelike.devices import choose_device, set_threads
     from lifelike.evaluation.command import Wish, carry_out
 
@@ -100,7 +100,8 @@ def show(report: Report, console: Console) -> None:
         console.print(f"Left out: {gone.title}. {gone.why} {gone.remedy}", style="yellow", markup=False)
 
 
-def _check_extra() -> None:
+def check_extra() -> None:
+    """Raise INVALID_SETTING, with what to do, where the packages for evaluation are not installed."""
     for package in NEEDED:
         try:
             importlib.import_module(package)
