@@ -59,7 +59,7 @@ def test_it_learns_the_photo_look_and_is_measured(heads, tmp_path) -> None:
     made = baseline.make(batch)["unet"]
     after, before = (psnr(pictures[0], batch.truths[0], batch.masks[0]) for pictures in (made, batch.inputs))
     assert after > before + 3
-    assert "160 pictures" in baseline.subjects[0].meaning
+    assert "160 pictures" in baseline.subjects[0].title
     assert list((tmp_path / "sheets").glob("*.png"))
 
 

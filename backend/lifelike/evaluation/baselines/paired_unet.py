@@ -48,7 +48,7 @@ class PairedUnet:
             )
         self.network.to(device).eval().requires_grad_(False)
         self.device = device
-        self.subjects = (Subject(KEY, "paired U-Net", "baseline", _meaning(card)),)
+        self.subjects = (_subject(card),)
 
     @torch.inference_mode()
     def make(self, batch: Batch) -> dict[str, Pictures]:
@@ -56,8 +56,13 @@ class PairedUnet:
         return {KEY: to_pictures(self.network(to_portraits(batch.inputs).to(self.device)))}
 
 
-def _meaning(card: dict[str, Any]) -> str:
-    """How long it was trained, so that a comparison can be judged."""
+def _subject(card: dict[str, Any]) -> Subject:
+    """Named with how long it was trained, without which no comparison can be judged."""
     pictures, seconds = card.get("pictures"), card.get("seconds")
-    told = f", on {pictures:,} pictures in {seconds / 60:.0f} minutes" if pictures and seconds else ""
-    return f"A plain U-Net trained on the same pairs with nothing but an L1 loss{told}."
+    meaning = "A plain U-Net trained on the same pairs with nothing but an L1 loss"
+    if not pictures or not seconds:
+        return Subject(KEY, "paired U-Net", "baseline", f"{meaning}.")
+    length = f"{pictures:,} pictures"
+    return Subject(
+        KEY, f"paired U-Net ({length})", "baseline", f"{meaning}, on {length} in {seconds / 60:.0f} minutes."
+    )

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-matplotlib.use("svg")
-
 INK = "#123456"
 """Stands for the text's colour until the plot is in the page."""
 COLOURS = {"bundle": "#e8590c", "baseline": "#4c8dd6", "reference": "#8a8f98"}
@@ -168,7 +166,7 @@ def spectrum_plot(report: Report) -> str | None:
                 color=COLOURS["bundle"] if main else LINES[spectrum.subject],
                 lw=2.2 if main else 1.4,
                 ls="--" if spectrum.subject == "input" else "-",
-                label=titles.get(spectrum.subject, spectrum.subject),
+                label=_short(titles.get(spectrum.subject, spectrum.subject)),
                 zorder=3 if main else 2,
             )
         axes.axvline(FINE, color=INK, lw=0.8, ls=":")
@@ -203,9 +201,9 @@ def histogram_plot(histogram: Histogram, title: str) -> str:
 
 
 def _short(title: str) -> str:
+    """A subject's title where there is little room."""
     return {
         "colour transfer to the truth (oracle)": "colour, oracle",
         "colour transfer to the mean photo": "colour, mean photo",
         "mean change of colour": "colour, mean change",
-        "decode (single generator)": "decode",
-    }.get(title, title)
+    }.get(title, title.partition(" (")[0])
