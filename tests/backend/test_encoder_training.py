@@ -157,6 +157,16 @@ def test_renders_and_their_photo_looks_are_mirrored_together_and_reserved_ones_n
     assert seen > 0
 
 
+def test_a_quarter_of_the_pictures_is_drawn_in_parts_of_any_size(settings) -> None:
+    task = task_for(settings)
+    torch.manual_seed(0)
+    cpu = torch.device("cpu")
+    assert [len(task.batches.draw(8, cpu).drawn) for _ in range(5)] == [2] * 5
+    counts = [len(task.batches.draw(1, cpu).drawn) for _ in range(60)]
+    assert set(counts) == {0, 1}
+    assert 5 < sum(counts) < 30
+
+
 def to_bytes(pictures: Tensor) -> np.ndarray:
     """[N3RR] −1…1 → (N, R, R, 3) uint8."""
     return np.ascontiguousarray(((pictures + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())

@@ -80,7 +80,8 @@ class EncoderBatches:
 
     def draw(self, count: int, device: torch.device) -> Batch:
         """`count` pictures on a device, half of the renders mirrored (their photo looks with them)."""
-        made = count if self.renders is None else round(count * self.drawn.share)
+        # Rounded up or down at random, so that a share of a small part is not always nothing.
+        made = count if self.renders is None else int(count * self.drawn.share + float(torch.rand(())))
         w = self.latents(made, device)
         pictures = self.pictures_of(w)
         if self.renders is None or made == count:
