@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shlex
 import sys
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from lifelike.datasets.preparation.outcome import Outcome
 
 Option = typer.Option
+NEEDED = ("imagehash", "skimage")
+"""Packages of the extra "train"."""
 LIMITS = Thresholds()
 RESOLUTIONS = (64, 128, 256, 512, 1024)
 """Of StyleGAN2 (Karras et al. 2020): powers of two; FFHQ's is 1024."""
@@ -78,12 +81,12 @@ def _check(resolution: int) -> None:
             f"{resolution} pixels is no resolution of a generator.",
             f"Choose among {', '.join(map(str, RESOLUTIONS))}.",
         )
-    try:
-        import imagehash  # noqa: F401
-    except ImportError as error:
-        raise LifelikeError(
-            ErrorCode.INVALID_SETTING, "The package ImageHash is missing.", "Run: pip install 'lifelike[train]'"
-        ) from error
+    for package in NEEDED:
+        try:
+            importlib.import_module(package)
+        except ModuleNotFoundError as error:
+            what = f"The packages for preparing data sets are not installed ({error.name} is missing)."
+            raise LifelikeError(ErrorCode.INVALID_SETTING, what, "Run: pip install 'lifelike[train]'") from error
 
 
 def _card(output: Path, resolution: int, name: str, licence: str, limits: Thresholds, bundle: str) -> DataSetCard:

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 from portraits_in_scenes import framed, write_cases
 
+from lifelike.commands.dataset_prepare import prepare
 from lifelike.datasets.card import DataSetCard, card_text, read_card
 from lifelike.datasets.dataset import open_dataset
 from lifelike.datasets.preparation.examination import ENDED_PROCESS
@@ -26,6 +27,7 @@ from lifelike.datasets.preparation.sources import Source, find_sources
 from lifelike.datasets.preparation.thresholds import Reason, Thresholds
 from lifelike.datasets.preparation.workers import Task, Work, examine_all
 from lifelike.datasets.record import from_line
+from lifelike_protocol.errors import LifelikeError
 from running_backend import END_SECONDS, START_SECONDS, environment, gone_within, wait_for
 from small_bundle import small_bundle
 
@@ -194,6 +196,14 @@ def test_a_trial_looks_at_so_many_pictures_only_and_no_usable_face_is_said(place
     assert finished.returncode == 1
     assert "No face in the 1 pictures can be used" in finished.stderr
     assert len((tmp_path / "set" / "examined.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("package", ["imagehash", "skimage"])
+def test_a_missing_package_is_named_with_its_remedy(place, monkeypatch, package) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(LifelikeError, match=f"{package} is missing") as caught:
+        prepare([place / "loose"], place / "out")
+    assert "lifelike[train]" in caught.value.remedy
 
 
 def test_sources_have_names_of_their_own_and_leave_the_output_out(tmp_path) -> None:

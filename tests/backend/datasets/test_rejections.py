@@ -11,9 +11,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from portraits_in_scenes import write_cases
+from PIL import Image
+from portraits_in_scenes import framed, write_cases
 
 from lifelike.bundles import load_bundle
+from lifelike.datasets.dataset import open_dataset
 from lifelike.datasets.decoding import read_rgb
 from lifelike.datasets.preparation import duplicates as duplicates_module
 from lifelike.datasets.preparation.duplicates import Portrait, find_duplicates
@@ -22,7 +24,7 @@ from lifelike.datasets.preparation.measures import yaw_of
 from lifelike.datasets.preparation.outcome import outcome_of
 from lifelike.datasets.preparation.sources import file_sha256
 from lifelike.datasets.preparation.thresholds import Reason, Thresholds
-from lifelike.faces.alignment import take_portrait
+from lifelike.faces.alignment import take_portrait, transform_points
 
 RESOLUTION = 128
 LIMITS = Thresholds()
@@ -117,6 +119,24 @@ def test_a_record_says_where_in_its_source_the_portrait_was(cases, folder) -> No
     assert eyes == pytest.approx((RESOLUTION / 2, RESOLUTION * 0.47), abs=RESOLUTION * 0.05)
     assert record.source_sha256 == file_sha256(folder / "loose" / record.source)
     assert record.attributes["measures"]["side"] == pytest.approx(159, abs=6)
+
+
+def test_landmarks_and_transform_agree_with_what_is_known_of_the_heads(shared_folder, tmp_path) -> None:
+    heads = open_dataset(shared_folder / "heads").of_look("photo")[5:600:120]
+    locator = load_bundle().locator
+    assert locator is not None
+    errors = []
+    for number, head in enumerate(heads):
+        place = np.array([30 + 40 * number, 60])
+        picture = framed((Image.open(shared_folder / "heads" / head.file), tuple(place)), size=(520, 400))
+        picture.save(tmp_path / f"{number}.png")
+        [face] = examine(tmp_path / f"{number}.png", "", f"{number:064}", tmp_path, 256, LIMITS, locator.locate).faces
+        record = record_of(face, Examination("", ""), 256)
+        known = head.landmarks + place
+        across = np.linalg.norm(known[36:42].mean(axis=0) - known[42:48].mean(axis=0))
+        errors.append(np.linalg.norm(transform_points(record.transform, record.landmarks) - known, axis=1) / across)
+        assert face.measures.yaw == pytest.approx(head.attributes["yaw"], abs=9)
+    assert np.median(errors) < 0.05
 
 
 def test_an_examination_reads_back_equal(cases) -> None:
