@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shlex
 import sys
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from lifelike.commands.train_extra import check_installed
 from lifelike.datasets.preparation.thresholds import Thresholds
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
@@ -81,12 +81,7 @@ def _check(resolution: int) -> None:
             f"{resolution} pixels is no resolution of a generator.",
             f"Choose among {', '.join(map(str, RESOLUTIONS))}.",
         )
-    for package in NEEDED:
-        try:
-            importlib.import_module(package)
-        except ModuleNotFoundError as error:
-            what = f"The packages for preparing data sets are not installed ({error.name} is missing)."
-            raise LifelikeError(ErrorCode.INVALID_SETTING, what, "Run: pip install 'lifelike[train]'") from error
+    check_installed(NEEDED, "preparing data sets")
 
 
 def _card(output: Path, resolution: int, name: str, licence: str, limits: Thresholds, bundle: str) -> DataSetCard:
