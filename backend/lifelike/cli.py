@@ -44,6 +44,8 @@ def root(
     else:
         # Without a handler of ours, Python would print warnings with their tracebacks.
         logging.getLogger().addHandler(logging.NullHandler())
+        # Pictures that a training or a measurement does without concern whoever started it.
+        logging.getLogger("lifelike.datasets").addHandler(logging.StreamHandler())
     logging.captureWarnings(True)
 
 

@@ -17,6 +17,9 @@ from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 log = logging.getLogger(__name__)
 
+TOLD = 20
+"""Problems that are told at once; the others go to the log's details."""
+
 
 class DataSet:
     """Records and the files they name.
@@ -67,10 +70,9 @@ class DataSet:
                 OUT_OF_MEMORY where memory or disk will not hold them.
         """
         pictures = decoded_pictures(self.storage, self.of_look(look), resolution, cache)
-        for problem in pictures.problems:
-            if problem not in self.problems:
-                log.warning("%s: %s", self.path, problem)
-                self.problems.append(problem)
+        new = [problem for problem in pictures.problems if problem not in self.problems]
+        _tell(self.path, new)
+        self.problems += new
         return pictures
 
 
@@ -90,8 +92,6 @@ def open_dataset(path: Path) -> DataSet:
             records.append(record)
         else:
             problems.append(Problem(record.file, "is missing"))
-    for problem in problems:
-        log.warning("%s: %s", path, problem)
     if not records:
         first = f" The first of {len(problems)} problems: {problems[0]}" if problems else ""
         raise LifelikeError(
@@ -99,7 +99,16 @@ def open_dataset(path: Path) -> DataSet:
             f"There is no usable picture in {path}.{first}",
             "Name a folder or zip with pictures, or make one with `lifelike dataset prepare` or `dataset render`.",
         )
+    _tell(path, problems)
     return DataSet(storage, records, problems, _card(storage))
+
+
+def _tell(path: Path, problems: list[Problem]) -> None:
+    """Names what is left out; the command line shows it."""
+    for index, problem in enumerate(problems):
+        log.log(logging.WARNING if index < TOLD else logging.DEBUG, "Left out of %s: %s", path, problem)
+    if len(problems) > TOLD:
+        log.warning("Left out of %s: %d more, which --debug names.", path, len(problems) - TOLD)
 
 
 def _card(storage: Storage) -> dict[str, Any]:

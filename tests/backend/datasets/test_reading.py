@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from lifelike.datasets.dataset import open_dataset
 from lifelike.datasets.record import Record, to_line
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from made_up_pairs import write_pairs
+from running_backend import environment
 
 
 def save(path: Path, level: int, size: int = 8) -> None:
@@ -135,6 +138,22 @@ def test_a_corrupt_picture_is_named_and_the_others_are_read(tmp_path, as_zip, ca
         assert [problem.name for problem in dataset.problems] == ["b.png"]
         assert "damaged" in dataset.problems[0].reason
         assert str(tmp_path) not in dataset.problems[0].reason
+
+
+def test_what_is_left_out_is_said_on_the_command_line(tmp_path) -> None:
+    save(tmp_path / "set" / "good.png", 90)
+    for index in range(25):
+        (tmp_path / "set" / f"bad{index:02}.png").write_bytes(b"junk")
+    call = "from lifelike.cli import root; root(False); open_dataset(Path(sys.argv[1])).pictures(8)"
+    code = f"import sys; from pathlib import Path; from lifelike.datasets.dataset import open_dataset; {call}"
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "set")], env=environment(tmp_path), capture_output=True, text=True
+    )
+    assert said.returncode == 0, said.stderr
+    lines = said.stderr.splitlines()
+    assert lines[0] == f"Left out of {tmp_path / 'set'}: bad00.png is not a picture that can be read."
+    assert lines[20] == f"Left out of {tmp_path / 'set'}: 5 more, which --debug names."
+    assert len(lines) == 21
 
 
 def test_a_picture_that_is_not_the_recorded_one_is_named(tmp_path) -> None:
