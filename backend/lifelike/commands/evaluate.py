@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib
 import shlex
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from lifelike.commands.train_extra import check_installed
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Method
 
@@ -39,7 +39,9 @@ def evaluate(
     strength: Annotated[float, Option(min=0.0, max=1.0)] = 1.0,
     embedder: Annotated[
         list[str] | None,
-        Option(help="FILE.onnx or TorchScript[,crop=…,size=…,range=…,channels=…,name=…]: a further identity network."),
+        Option(
+            help="A further identity network: FILE.onnx, TorchScript, or one of ours [,crop= size= range= channels= name=]."
+        ),
     ] = None,
     baseline: Annotated[list[str] | None, Option(help="unet=RUN: folder of `lifelike train unet`.")] = None,
     lpips: Annotated[Path | None, Option(help="vgg16.pt of stylegan2-ada-pytorch.")] = None,
@@ -85,8 +87,8 @@ def evaluate(
         command=shlex.join(["lifelike", *sys.argv[1:]]),
     )
     with _progress_bar() as bar:
-        task = bar.add_task("evaluating", total=None)
-        made = carry_out(wish, lambda done, total: bar.update(task, completed=done, total=total))
+        task = bar.add_task("evaluating", total=None, visible=False)  # nothing to show before the work begins
+        made = carry_out(wish, lambda done, total: bar.update(task, completed=done, total=total, visible=True))
     show(made, Console())
     Console().print(f"{report / 'report.html'}", markup=False, soft_wrap=True)
 
@@ -102,12 +104,7 @@ def show(report: Report, console: Console) -> None:
 
 def check_extra() -> None:
     """Raise INVALID_SETTING, with what to do, where the packages for evaluation are not installed."""
-    for package in NEEDED:
-        try:
-            importlib.import_module(package)
-        except ModuleNotFoundError as error:
-            what = f"The packages for evaluation are not installed ({error.name} is missing)."
-            raise LifelikeError(ErrorCode.INVALID_SETTING, what, "Run: pip install 'lifelike[train]'") from error
+    check_installed(NEEDED, "evaluation")
 
 
 def _progress_bar() -> Progress:

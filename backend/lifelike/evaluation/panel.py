@@ -10,7 +10,6 @@ from attrs import field, frozen
 
 from lifelike.bundles.bundle import Bundle
 from lifelike.evaluation.embedder import Embedder, bundle_embedder, second_embedder
-from lifelike.evaluation.foreign_embedder import load_foreign_embedder
 from lifelike.evaluation.judges import Answer, load_look_classifier
 from lifelike.evaluation.judging.distribution import Distribution
 from lifelike.evaluation.judging.drift import Drift, Locator
@@ -20,6 +19,7 @@ from lifelike.evaluation.judging.look import Look
 from lifelike.evaluation.judging.nearness import Nearness
 from lifelike.evaluation.judging.perceptual import Perceptual
 from lifelike.evaluation.judging.sharpness import Sharpness
+from lifelike.evaluation.named_embedder import load_embedder
 from lifelike.evaluation.public_weights import INCEPTION, VGG16, find_weights, sha256_of
 from lifelike.evaluation.report import Missing
 
@@ -66,7 +66,7 @@ def assemble_panel(
     """Every judge there is for a bundle: its own networks, the shipped ones, and those named.
 
     Args:
-        embedders: as `foreign_embedder.load_foreign_embedder` takes them.
+        embedders: as `named_embedder.load_embedder` takes them.
         lpips, inception: files of public weights; else they are looked for.
         allow_downloads: whether those may be fetched.
 
@@ -92,8 +92,8 @@ def assemble_panel(
                 "Give another one with --embedder FILE.",
             )
         )
-    foreign = [load_foreign_embedder(text, number + 1) for number, text in enumerate(embedders)]
-    all_embedders = tuple(embedder for embedder in (own, second, *foreign) if embedder is not None)
+    named = [load_embedder(text, number + 1) for number, text in enumerate(embedders)]
+    all_embedders = tuple(embedder for embedder in (own, second, *named) if embedder is not None)
     described += [f"{embedder.title}: {embedder.meaning}" for embedder in all_embedders]
     if bundle.locator is None:
         missing.append(

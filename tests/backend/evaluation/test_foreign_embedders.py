@@ -12,6 +12,10 @@ from onnx_file import FLOAT16, write_channel_means
 from torch import nn
 
 from lifelike.evaluation.foreign_embedder import CROPS, load_foreign_embedder, parse
+from lifelike.evaluation.judges import apply
+from lifelike.evaluation.named_embedder import load_embedder
+from lifelike.networks.identity import IdentityNetwork
+from lifelike.networks.weights import save_weights
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 RED = np.zeros((2, 64, 64, 3), np.uint8)
@@ -84,6 +88,22 @@ def test_the_command_lines_form() -> None:
             parse(f"a.onnx,{wrong}")
         assert caught.value.code is ErrorCode.INVALID_SETTING
         assert wrong in caught.value.what
+
+
+def test_our_own_networks_are_taken_as_files_and_as_runs(tmp_path) -> None:
+    torch.manual_seed(1)
+    network = IdentityNetwork({"architecture": "plain"}).eval()
+    save_weights(tmp_path / "identity.safetensors", network, "identity", {})
+    expected = apply(network, RED)
+    for source in (tmp_path, tmp_path / "identity.safetensors"):
+        embedder = load_embedder(f"{source},name=Ours", 2)
+        assert (embedder.key, embedder.title) == ("embedder2", "Ours")
+        assert embedder.embed(RED) == pytest.approx(expected, abs=1e-5)
+        with pytest.raises(LifelikeError, match="its own input"):
+            load_embedder(f"{source},size=64", 2)
+    save_weights(tmp_path / "identity.safetensors", network, "locator", {})
+    with pytest.raises(LifelikeError, match="locator"):
+        load_embedder(str(tmp_path), 2)
 
 
 def test_what_is_no_embedder_is_refused(tmp_path, script) -> None:
