@@ -64,6 +64,7 @@ def render(
     run_scene_text: Annotated[
         list[str] | None, Option(help="Run this script stored in the scene. Scenes run none by themselves.")
     ] = None,
+    licence: Annotated[str, Option(help="Under what terms you use the pictures, for the card.")] = "",
     blender: Annotated[Path | None, Option(help="Blender, or a Python with bpy. Default: LIFELIKE_BLENDER.")] = None,
     jobs: Annotated[int, Option(min=1, help="Blenders at a time.")] = 1,
     shot_timeout: Annotated[float, Option(min=1, help="Seconds after which a shot is given up.")] = 1800.0,
@@ -99,6 +100,7 @@ def render(
             jobs=jobs,
             shot_seconds=shot_timeout,
             command=shlex.join(["lifelike", *sys.argv[1:]]),
+            licence=licence,
             on_shot=show,
         )
     _tell(tally, output)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from lifelike.datasets.card import CARD, DataSetCard, card_text
 from lifelike.datasets.decoding import read_rgb
@@ -79,6 +79,7 @@ def render_dataset(
     jobs: int = 1,
     shot_seconds: float = 1800.0,
     command: str = "",
+    licence: str = "",
     locate: Locate = _locate,
     on_shot: Callable[[Tally], None] = lambda tally: None,
 ) -> Tally:
@@ -88,7 +89,7 @@ def render_dataset(
 
     Args:
         jobs: Blenders at a time. shot_seconds: after which a shot, all its looks together, is given up.
-        command: as typed, for the card.
+        command, licence: for the card.
         locate: finds the face of a picture file; by default with the built-in bundle's network.
         on_shot: told after each shot, and once before the first.
 
@@ -97,7 +98,7 @@ def render_dataset(
             a folder that holds something else. What was done stays.
     """
     plan.check()
-    card = _card(plan, blender, folder, command)
+    card = evolve(_card(plan, blender, folder), command=command, licence=licence)
     with writing_to(folder, card):
         done = shots_done(folder)
         wanted = set(plan.looks) or None
@@ -134,11 +135,10 @@ def _complete(there: set[str], wanted: set[str] | None, done: dict[int, set[str]
     return bool(there) and there >= wanted
 
 
-def _card(plan: RenderPlan, blender: Blender, folder: Path, command: str) -> DataSetCard:
+def _card(plan: RenderPlan, blender: Blender, folder: Path) -> DataSetCard:
     return DataSetCard(
         name=folder.absolute().name,
         made_with="dataset render",
-        command=command,
         resolution=plan.settings.resolution,
         seed=plan.settings.seed,
         settings=plan.deciding(),
