@@ -184,6 +184,18 @@ def render_size(scene: bpy.types.Scene) -> tuple[int, int]:
     return max(1, render.resolution_x * percentage // 100), max(1, render.resolution_y * percentage // 100)
 
 
+# Cycles.
+
+
+def can_denoise() -> bool:
+    """Whether this Blender was built with OpenImageDenoise; those of some Linux distributions are not."""
+    try:
+        import _cycles
+    except ImportError:
+        return False
+    return bool(getattr(_cycles, "with_openimagedenoise", True))
+
+
 # Materials.
 
 

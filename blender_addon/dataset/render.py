@@ -47,7 +47,7 @@ def set_render(scene: bpy.types.Scene, settings: ShotSettings, dice: random.Rand
     lent.set(cycles, "use_animated_seed", False)
     if settings.samples:
         lent.set(cycles, "samples", settings.samples)
-    if not getattr(bpy.app.build_options, "openimagedenoise", True):
+    if not compat.can_denoise():
         lent.set(cycles, "use_denoising", False)
 
 

@@ -2,7 +2,7 @@
 """The commands that `run.py` understands.
 
     {"open": scene file, "settings": {…}, "hook": file or null, "options": {…}, "texts": […], "looks": […],
-     "panoramas": […]}                → {"opened": {"blender": version, "looks": […]}}
+     "panoramas": […]}                → {"opened": {"blender": version, "looks": […], "notes": […]}}
     {"shoot": number, "folder": path} → {"shot": {…}} as `shoot` returns it
     in between, from Blender: {"locate": file}, answered by {"landmarks": 68 pairs or null}
 
@@ -26,6 +26,7 @@ import numpy as np
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.shots import ShotSettings
 
+from .. import compat
 from .hook import Hook, run_texts
 from .light import own_panoramas, panoramas_in
 from .shoot import Studio, shoot
@@ -109,12 +110,20 @@ class _Session:
             run_texts(tuple(asked.get("texts", ()))),
             self._locate,
         )
-        return {"blender": bpy.app.version_string, "looks": list(hook.looks)}
+        return {"blender": bpy.app.version_string, "looks": list(hook.looks), "notes": _notes(bpy.context.scene)}
 
     def _locate(self, file: Path) -> np.ndarray | None:
         self.say({"locate": str(file)})
         found = self._commands.get().get("landmarks")
         return None if found is None else np.asarray(found, np.float64)
+
+
+def _notes(scene: bpy.types.Scene) -> list[str]:
+    """What the person should know about the pictures to come, as sentences."""
+    cycles = getattr(scene, "cycles", None)
+    if scene.render.engine == "CYCLES" and cycles and cycles.use_denoising and not compat.can_denoise():
+        return ["This Blender was built without denoising: the pictures keep their noise, or need more samples."]
+    return []
 
 
 def open_scene(file: Path) -> None:

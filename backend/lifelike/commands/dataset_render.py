@@ -150,6 +150,8 @@ def _shown(title: str) -> Iterator[Any]:
 
 def _tell(tally: Tally, output: Path) -> None:
     console = Console(stderr=True, soft_wrap=True)
+    for note in sorted(tally.notes):
+        console.print(note, style="yellow", markup=False, highlight=False)
     for reason, number in tally.reasons.most_common():
         console.print(f"Left out, {number} of the shots: {reason}.", markup=False, highlight=False)
     console.print(f"{tally.made} new shots in {output}", markup=False, highlight=False)

@@ -47,21 +47,23 @@ _BLANK = 1.5
 
 @frozen
 class Done:
-    """What one shot came to. pictures: by look, (N, N, 3) uint8. reason: why there are none."""
+    """What one shot came to. pictures: by look, (N, N, 3) uint8. reason: why there are none. notes: for the person."""
 
     shot: int
     answer: dict[str, Any]
     pictures: dict[str, Array] = field(factory=dict)
     reason: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @define
 class Tally:
-    """Shots of this run. waiting: still to do. reasons: of those rejected."""
+    """Shots of this run. waiting: still to do. reasons: of those rejected. notes: what Blender has to say."""
 
     waiting: int
     made: int = 0
     reasons: Counter[str] = field(factory=Counter)
+    notes: set[str] = field(factory=set)
 
 
 def _locate(picture: Path) -> Array | None:
@@ -115,6 +117,7 @@ def render_dataset(
                 _record(folder, plan, result, done.get(result.shot, set()), hashes)
                 tally.waiting -= 1
                 tally.made += bool(result.pictures)
+                tally.notes |= set(result.notes)
                 if result.reason:
                     tally.reasons[result.reason] += 1
                 on_shot(tally)
@@ -277,6 +280,7 @@ class _Bench(threading.Thread):
         self._process: BlenderProcess | None = None
         self._scene: Path | None = None
         self._crashes = 0
+        self._notes: tuple[str, ...] = ()
 
     def stop(self) -> None:
         """Ends the Blender, and soon the thread."""
@@ -320,7 +324,7 @@ class _Bench(threading.Thread):
             (self._folder / name).unlink()
             if pictures[look].std() < _BLANK:
                 return Done(shot, answer, reason="the picture is blank")
-        return Done(shot, answer, pictures)
+        return Done(shot, answer, pictures, notes=self._notes)
 
     def _ready(self, scene: Path) -> BlenderProcess:
         """A Blender with that scene open."""
@@ -333,6 +337,7 @@ class _Bench(threading.Thread):
             self._scene = None
             told = self._process.open(self._plan.opening(scene))
             check_looks(told["looks"], self._plan.looks)
+            self._notes = tuple(told["notes"])
             self._scene = scene
         return self._process
 
