@@ -21,11 +21,11 @@ from portraits_in_scenes import framed, write_cases
 from lifelike.commands.dataset_prepare import prepare
 from lifelike.datasets.card import DataSetCard, card_text, read_card
 from lifelike.datasets.dataset import open_dataset
-from lifelike.datasets.preparation.examination import ENDED_PROCESS
+from lifelike.datasets.preparation.examination import ENDED_PROCESS, NO_MEMORY, Work
 from lifelike.datasets.preparation.journal import Journal
 from lifelike.datasets.preparation.sources import Source, find_sources
 from lifelike.datasets.preparation.thresholds import Reason, Thresholds
-from lifelike.datasets.preparation.workers import Task, Work, examine_all
+from lifelike.datasets.preparation.workers import Task, examine_all
 from lifelike.datasets.record import from_line
 from lifelike_protocol.errors import LifelikeError
 from running_backend import END_SECONDS, START_SECONDS, environment, gone_within, wait_for
@@ -222,9 +222,16 @@ class Killer(os.PathLike):
         os._exit(9)
 
 
+class Hungry(os.PathLike):
+    """A file that needs more memory than there is."""
+
+    def __fspath__(self) -> str:
+        raise MemoryError
+
+
 def test_a_picture_that_ends_its_process_is_named_and_the_others_go_on(place, tmp_path) -> None:
-    names = ["empty", "damaged", "killer", "cut"]
-    paths = {name: place / "loose" / f"{name}.png" for name in names} | {"killer": Killer()}
+    names = ["empty", "damaged", "killer", "hungry", "cut"]
+    paths = {name: place / "loose" / f"{name}.png" for name in names} | {"killer": Killer(), "hungry": Hungry()}
     tasks = [Task(Source(paths[name], name), f"{index:064x}") for index, name in enumerate(names)]
     found = {one.source: one for one in examine_all(tasks, Work(tmp_path, 64, Thresholds(), "builtin"), 1)}
     assert {name: found[name].reason for name in names[:3]} == {
@@ -233,8 +240,9 @@ def test_a_picture_that_ends_its_process_is_named_and_the_others_go_on(place, tm
         "killer": Reason.UNREADABLE,
     }
     assert found["killer"].detail == ENDED_PROCESS
+    assert found["hungry"].detail == NO_MEMORY
     assert found["cut"].faces[0].reason is Reason.CUT_OFF
     journal = Journal(tmp_path)
     for examination in found.values():
         journal.add(examination)
-    assert sorted(Journal(tmp_path).entries) == ["cut", "damaged", "empty"]  # the killer gets another chance
+    assert sorted(Journal(tmp_path).entries) == ["cut", "damaged", "empty"]  # the others get another chance

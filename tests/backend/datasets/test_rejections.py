@@ -19,7 +19,7 @@ from lifelike.datasets.dataset import open_dataset
 from lifelike.datasets.decoding import read_rgb
 from lifelike.datasets.preparation import duplicates as duplicates_module
 from lifelike.datasets.preparation.duplicates import Portrait, find_duplicates
-from lifelike.datasets.preparation.examination import Examination, examine, from_json, record_of, to_json
+from lifelike.datasets.preparation.examination import Examination, Work, examine, from_json, record_of, to_json
 from lifelike.datasets.preparation.measures import yaw_of
 from lifelike.datasets.preparation.outcome import outcome_of
 from lifelike.datasets.preparation.sources import file_sha256
@@ -49,7 +49,9 @@ def cases(folder: Path) -> dict[str, Examination]:
     for path in sorted((folder / "loose").iterdir()):
         limits = STRICT if path.stem in ("frontal", "turned") else LIMITS
         sha256 = file_sha256(path)
-        found[path.stem] = examine(path, path.name, sha256, folder / "set", RESOLUTION, limits, locator.locate)
+        found[path.stem] = examine(
+            path, path.name, sha256, Work(folder / "set", RESOLUTION, limits, ""), locator.locate
+        )
     torch.set_num_threads(threads)
     return found
 
@@ -130,7 +132,9 @@ def test_landmarks_and_transform_agree_with_what_is_known_of_the_heads(shared_fo
         place = np.array([30 + 40 * number, 60])
         picture = framed((Image.open(shared_folder / "heads" / head.file), tuple(place)), size=(520, 400))
         picture.save(tmp_path / f"{number}.png")
-        [face] = examine(tmp_path / f"{number}.png", "", f"{number:064}", tmp_path, 256, LIMITS, locator.locate).faces
+        [face] = examine(
+            tmp_path / f"{number}.png", "", f"{number:064}", Work(tmp_path, 256, LIMITS, ""), locator.locate
+        ).faces
         record = record_of(face, Examination("", ""), 256)
         known = head.landmarks + place
         across = np.linalg.norm(known[36:42].mean(axis=0) - known[42:48].mean(axis=0))

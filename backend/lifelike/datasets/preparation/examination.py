@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cattrs
 import imagehash
@@ -24,7 +24,6 @@ from lifelike.datasets.preparation.measures import (
 from lifelike.datasets.preparation.thresholds import Reason, Thresholds
 from lifelike.datasets.record import Record
 from lifelike.datasets.writing import store_picture
-from lifelike.faces import resampling
 from lifelike.faces.alignment import portrait_transform, transform_points
 from lifelike.faces.ffhq import align_ffhq
 from lifelike.faces.landmarks import Locator, locate_faces
@@ -38,9 +37,23 @@ SUPERSAMPLED = 4
 """The intermediate of FFHQ's crop, in portrait sides: 4096 pixels for its 1024."""
 HASH_SIDE = 16
 """Of the perceptual hash (ImageHash's phash): 256 bits. With 64, some different people are 2 bits apart."""
-ENDED_PROCESS = "reading it ended the process"
+ENDED_PROCESS, NO_MEMORY = "reading it ended the process", "there was not enough memory for it"
+"""Details of pictures that are unreadable for now."""
 DIGITS = 3
 """Of landmarks and measures, after the point: beyond what any network knows."""
+
+
+class Work(NamedTuple):
+    """What pictures are examined for.
+
+    folder: the data set's; portraits appear in its ``pictures``. resolution: of the portraits.
+    limits: of what is kept. bundle: the name or path of the one whose locator finds faces.
+    """
+
+    folder: Path
+    resolution: int
+    limits: Thresholds
+    bundle: str
 
 
 @frozen
@@ -78,15 +91,11 @@ class Examination:
     faces: list[Face] = field(factory=list)
 
 
-def examine(
-    path: Path, source: str, sha256: str, folder: Path, resolution: int, limits: Thresholds, locator: Locator | None
-) -> Examination:
+def examine(path: Path, source: str, sha256: str, work: Work, locator: Locator | None) -> Examination:
     """Looks at a picture and writes the portraits that are kept.
 
     Args:
         path, source, sha256: the picture's file, name and content.
-        folder: the data set's; portraits appear in its ``pictures``.
-        resolution: of the portraits.
         locator: of the bundle.
 
     Raises:
@@ -108,22 +117,17 @@ def examine(
         others = [points for other, (points, _) in enumerate(located) if other != index]
         measures = measure_place(landmarks, others, size)
         face = Face(np.round(landmarks, DIGITS).tolist(), measures, round(confidence, DIGITS))
-        faces.append(
-            _judged(face, pixels, landmarks, f"{PICTURES}/{sha256[:16]}_{index}.png", folder, resolution, limits)
-        )
+        faces.append(_judged(face, pixels, landmarks, f"{PICTURES}/{sha256[:16]}_{index}.png", work))
     return evolve(examination, faces=faces)
 
 
 def find_faces(pixels: Array, locator: Locator | None) -> list[tuple[Array, float]]:
     """Landmarks (68, 2) float64 in the pixels of a picture (H, W, 3) uint8 and confidence, from left to right."""
-    shrink = LOCATED_SIDE / max(pixels.shape[:2])
-    display = pixels
-    if shrink < 1:
-        shape = tuple(max(1, round(side * shrink)) for side in pixels.shape[:2])
-        display = resampling.to_pixels(resampling.resized(resampling.to_planes(pixels), (shape[0], shape[1])), pixels)
-    scale = np.array([pixels.shape[1] / display.shape[1], pixels.shape[0] / display.shape[0]])
+    small = Image.fromarray(pixels)
+    small.thumbnail((LOCATED_SIDE, LOCATED_SIDE), Image.Resampling.LANCZOS, reducing_gap=None)
+    scale = np.array([pixels.shape[1] / small.width, pixels.shape[0] / small.height])
     try:
-        located = locate_faces(np.clip(display * np.float32(1 / 255), 0, 1), bundle_locator=locator)
+        located = locate_faces(np.asarray(small, np.float32) / 255, bundle_locator=locator)
     except LifelikeError as error:
         if error.code is ErrorCode.NO_FACE:
             return []
@@ -131,19 +135,17 @@ def find_faces(pixels: Array, locator: Locator | None) -> list[tuple[Array, floa
     return [(face.landmarks * scale, face.confidence) for face in located]
 
 
-def _judged(
-    face: Face, pixels: Array, landmarks: Array, file: str, folder: Path, resolution: int, limits: Thresholds
-) -> Face:
+def _judged(face: Face, pixels: Array, landmarks: Array, file: str, work: Work) -> Face:
     """The face with the reason it is left out, or with its portrait written."""
-    fault = fault_of_place(face.measures, limits, resolution)
+    fault = fault_of_place(face.measures, work.limits, work.resolution)
     if fault is None:
-        common = common_portrait(pixels, landmarks, resolution)
+        common = common_portrait(pixels, landmarks, work.resolution)
         face = evolve(face, measures=evolve(face.measures, blur=blur_of(common, landmarks)))
-        fault = fault_of_blur(face.measures.blur, limits)
+        fault = fault_of_blur(face.measures.blur, work.limits)
     if fault is not None:
         return evolve(face, reason=fault[0], detail=fault[1])
-    portrait = align_ffhq(pixels, landmarks, resolution, transform_size=SUPERSAMPLED * resolution)
-    stored = store_picture(folder, Record(file), portrait)
+    portrait = align_ffhq(pixels, landmarks, work.resolution, transform_size=SUPERSAMPLED * work.resolution)
+    stored = store_picture(work.folder, Record(file), portrait)
     return evolve(face, file=file, sha256=stored.sha256, hash=str(imagehash.phash(Image.fromarray(common), HASH_SIDE)))
 
 

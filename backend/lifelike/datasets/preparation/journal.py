@@ -14,7 +14,7 @@ from pathlib import Path
 import cattrs
 from attrs import evolve
 
-from lifelike.datasets.preparation.examination import ENDED_PROCESS, Examination, from_json, to_json
+from lifelike.datasets.preparation.examination import ENDED_PROCESS, NO_MEMORY, Examination, from_json, to_json
 from lifelike.datasets.writing import append_line
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Journal:
                 # The end of a killed run, or a person's hand: that picture is examined again.
                 log.warning("%s: left out an unreadable line", self.path)
                 continue
-            if entry.detail != ENDED_PROCESS:  # perhaps memory was short: try again
+            if entry.detail not in (ENDED_PROCESS, NO_MEMORY):  # those get another chance
                 self._take(entry)
 
     def add(self, entry: Examination) -> None:

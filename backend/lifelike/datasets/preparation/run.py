@@ -11,13 +11,13 @@ from pathlib import Path
 from attrs import frozen
 
 from lifelike.datasets.card import CARD, DataSetCard, card_text
-from lifelike.datasets.preparation.examination import PICTURES, Examination
+from lifelike.datasets.preparation.examination import PICTURES, Examination, Work
 from lifelike.datasets.preparation.journal import Journal
 from lifelike.datasets.preparation.outcome import Outcome, outcome_of, rejection_line
 from lifelike.datasets.preparation.sheet import SHEET, draw_sheet
 from lifelike.datasets.preparation.sources import Source, file_sha256, find_sources
 from lifelike.datasets.preparation.thresholds import Reason, Thresholds
-from lifelike.datasets.preparation.workers import Task, Work, examine_all
+from lifelike.datasets.preparation.workers import Task, examine_all
 from lifelike.datasets.writing import replace_text, write_records, writing_to
 
 REJECTED = "rejected.jsonl"
@@ -61,13 +61,17 @@ def prepare(plan: Plan, report: Report) -> Outcome:
     with writing_to(plan.output, plan.card):
         journal = Journal(plan.output)
         saver = _Saver(plan, journal)
+        saver.save()  # so that there is a data set, if an empty one, from the beginning
         try:
             _examine_new(plan, sources, journal, saver, report)
-            while lost := saver.lost():
+            outcome = saver.save()
+            while lost := _lost(plan.output, outcome):
                 journal.forget(lost)
                 _examine_new(plan, sources, journal, saver, report)
-        finally:
-            outcome = saver.save()
+                outcome = saver.save()
+        except BaseException:
+            saver.save()
+            raise
         _remove_unused(plan.output, outcome)
         draw_sheet(plan.output / SHEET, plan.output, outcome, {source.name: source.path for source in sources})
     return outcome
@@ -104,10 +108,7 @@ class _Saver:
 
     def __init__(self, plan: Plan, journal: Journal) -> None:
         self.plan, self.journal = plan, journal
-        self.next_time = 0.0
-
-    def outcome(self) -> Outcome:
-        return outcome_of(self.journal.entries.values(), self.plan.limits, self.plan.card.resolution)
+        self.next_time = time.monotonic() + SAVED_EVERY
 
     def save_now_and_then(self) -> None:
         began = time.monotonic()
@@ -117,17 +118,19 @@ class _Saver:
             self.next_time = began + max(SAVED_EVERY, took / SAVING_SHARE)
 
     def save(self) -> Outcome:
-        outcome, folder = self.outcome(), self.plan.output
+        """Writes the index, the rejections and the card; gives what is in them."""
+        folder, resolution = self.plan.output, self.plan.card.resolution
+        outcome = outcome_of(self.journal.entries.values(), self.plan.limits, resolution)
         write_records(folder, outcome.records)
         replace_text(folder / REJECTED, "".join(rejection_line(one) + "\n" for one in outcome.rejections))
         card = self.plan.card.counted(outcome.records, examined=outcome.pictures, rejected=len(outcome.rejections))
         replace_text(folder / CARD, card_text(card))
         return outcome
 
-    def lost(self) -> set[str]:
-        """The sources, by content, of portraits that belong to the data set but are not in its folder any more."""
-        records = self.outcome().records
-        return {record.source_sha256 for record in records if not (self.plan.output / record.file).is_file()}
+
+def _lost(folder: Path, outcome: Outcome) -> set[str]:
+    """The sources, by content, of portraits that belong to the data set but are not in its folder any more."""
+    return {record.source_sha256 for record in outcome.records if not (folder / record.file).is_file()}
 
 
 def _remove_unused(folder: Path, outcome: Outcome) -> None:

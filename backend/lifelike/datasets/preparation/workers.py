@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -10,26 +11,19 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, get_context, parent_process
-from pathlib import Path
 from typing import NamedTuple
 
-from lifelike.datasets.preparation.examination import ENDED_PROCESS, Examination, examine
+from lifelike.datasets.preparation.examination import ENDED_PROCESS, NO_MEMORY, Examination, Work, examine
 from lifelike.datasets.preparation.sources import Source
-from lifelike.datasets.preparation.thresholds import Reason, Thresholds
+from lifelike.datasets.preparation.thresholds import Reason
 from lifelike.faces.landmarks import Locator
+from lifelike.failures import is_out_of_memory
 from lifelike_protocol.errors import ErrorCode, LifelikeError
+
+log = logging.getLogger(__name__)
 
 AHEAD = 2
 """Pictures handed to each process at a time, so that none waits and little is lost when one ends."""
-
-
-class Work(NamedTuple):
-    """What every process needs to know: where portraits go, how large, what is kept, whose locator finds faces."""
-
-    folder: Path
-    resolution: int
-    limits: Thresholds
-    bundle: str
 
 
 class Task(NamedTuple):
@@ -50,9 +44,9 @@ def examine_all(tasks: Iterable[Task], work: Work, processes: int) -> Iterator[E
         LifelikeError: INVALID_FILE where a portrait cannot be written; OUT_OF_MEMORY where no process stays alive.
     """
     waiting = iter(tasks)
-    broken: list[Task] = []
     while True:
         running: dict[Future[Examination], Task] = {}
+        broken: list[Task] = []
         # Spawned, not forked: a fork of a process that has used torch may hang.
         with ProcessPoolExecutor(processes, get_context("spawn"), _begin, (work,)) as pool:
             try:
@@ -126,4 +120,12 @@ def _end_with_parent() -> None:
 def _examine_here(task: Task) -> Examination:
     assert _here is not None
     work, locator = _here
-    return examine(task.source.path, task.source.name, task.sha256, work.folder, work.resolution, work.limits, locator)
+    try:
+        return examine(task.source.path, task.source.name, task.sha256, work, locator)
+    except LifelikeError:
+        raise
+    except Exception as failure:
+        # One picture that nobody foresaw must not cost a night's work on the others.
+        log.warning("%s: %r", task.source.path, failure)
+        detail = NO_MEMORY if is_out_of_memory(failure) else f"it could not be examined ({type(failure).__name__})"
+        return Examination(task.source.name, task.sha256, reason=Reason.UNREADABLE, detail=detail)
