@@ -37,9 +37,9 @@ from lifelike.training.average import update_average
 from lifelike.training.photo.settings import PhotoSettings
 from lifelike.training.photo.task import PhotoTask
 from lifelike.training.portraits import PortraitData
+from lifelike.training.processes import start_fabric
 from lifelike.training.render.settings import RenderSettings, TermSettings
 from lifelike.training.render.task import RenderTask
-from lifelike.training.run import start_fabric
 from lifelike.training.task import Moment, RunSettings
 
 PATH_EVERY, R1_EVERY = 4, 16

@@ -33,7 +33,8 @@ from lifelike.training.encoder.terms import encoder_terms
 from lifelike.training.losses.adversarial import generator_adversarial
 from lifelike.training.pair.settings import EncoderSizes
 from lifelike.training.portraits import PortraitData
-from lifelike.training.run import run_task, start_fabric
+from lifelike.training.processes import start_fabric
+from lifelike.training.run import run_task
 from lifelike.training.task import Moment, RunSettings
 from lifelike_protocol.errors import LifelikeError
 from made_up_pairs import write_pairs

@@ -26,7 +26,8 @@ from lifelike.training.landmarks.sheet import TRUE, with_landmarks
 from lifelike.training.landmarks.task import LandmarksTask, read_labelled
 from lifelike.training.networks import load_locator
 from lifelike.training.portraits import PortraitData, read_portraits
-from lifelike.training.run import run_task, start_fabric
+from lifelike.training.processes import start_fabric
+from lifelike.training.run import run_task
 from lifelike.training.task import Moment, RunSettings
 from lifelike_protocol.errors import LifelikeError
 from made_up_pairs import draw_face, drawn_landmarks, write_pairs

@@ -25,7 +25,8 @@ from lifelike.training.identity.measure import measure, recognition
 from lifelike.training.identity.settings import DisturbanceSettings, IdentitySettings
 from lifelike.training.identity.task import IdentityTask
 from lifelike.training.portraits import PortraitData, read_portraits
-from lifelike.training.run import run_task, start_fabric
+from lifelike.training.processes import start_fabric
+from lifelike.training.run import run_task
 from lifelike.training.task import Moment, RunSettings
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from made_up_pairs import write_pairs

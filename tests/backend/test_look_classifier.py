@@ -21,7 +21,8 @@ from lifelike.evaluation.look_classifier.task import LookTask
 from lifelike.networks.look_classifier import LookClassifier
 from lifelike.networks.weights import load_weights
 from lifelike.training.portraits import PortraitData
-from lifelike.training.run import run_task, start_fabric
+from lifelike.training.processes import start_fabric
+from lifelike.training.run import run_task
 from lifelike.training.task import Moment, RunSettings
 from lifelike_protocol.errors import LifelikeError
 from made_up_pairs import write_pairs

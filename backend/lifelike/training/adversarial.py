@@ -25,8 +25,8 @@ from lifelike.training.augmentation.strength import AdaSettings, AugmentationStr
 from lifelike.training.average import average_of, update_average
 from lifelike.training.descent import Descent, place
 from lifelike.training.losses.adversarial import discriminator_adversarial, path_length_penalty, r1_penalty
+from lifelike.training.processes import part_size
 from lifelike.training.random_pictures import RandomPictures
-from lifelike.training.run import part_size
 from lifelike.training.task import Moment, RunSettings, Task
 
 Values = dict[str, float | Tensor]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a task of training: devices, seeds, files, progress, and every way in which a run can be interrupted.
+"""Runs a task of training: seeds, files, progress, and every way in which a run can be interrupted.
 
 A run is the same on a CPU, one GPU, several, or several machines (Lightning Fabric). Each process draws its own
 pictures, seeded by its rank; only the first one writes. Killed at any moment, a run continues from its newest
@@ -9,7 +9,6 @@ checkpoint to the same numbers, bit for bit on a CPU.
 from __future__ import annotations
 
 import hashlib
-import logging
 import math
 import os
 import time
@@ -23,7 +22,7 @@ from rich.console import Console
 from torch import Tensor
 
 from lifelike.training.descent import Diverged
-from lifelike.training.precision import choose_precision
+from lifelike.training.processes import on_first, start_fabric
 from lifelike.training.progress import TrainingProgress
 from lifelike.training.run_folder import RunFolder
 from lifelike.training.scalars import Means, ScalarLog
@@ -75,61 +74,10 @@ def run_task(
             held.close()
 
 
-def start_fabric(run: RunSettings) -> Fabric:
-    """The devices of a run, all processes started.
-
-    Raises:
-        LifelikeError: INVALID_SETTING for devices that are not there, or a batch that cannot be shared out.
-    """
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it tells what the settings say already
-    precision: Any = choose_precision(run.precision, run.accelerator)
-    devices: Any = int(run.devices) if run.devices.isdigit() else run.devices
-    try:
-        fabric = Fabric(accelerator=run.accelerator, devices=devices, num_nodes=run.nodes, precision=precision)
-    except Exception as error:  # Fabric has no type of its own for a wish it cannot grant
-        what = f"Training cannot use accelerator {run.accelerator!r} with devices {run.devices!r}: {error}"
-        remedy = "Set run.accelerator and run.devices to auto."
-        raise LifelikeError(ErrorCode.INVALID_SETTING, what.partition("\n")[0].rstrip(".") + ".", remedy) from error
-    parts = fabric.world_size * run.accumulate
-    if run.batch % parts:
-        what = f"A batch of {run.batch} pictures cannot be shared out among {fabric.world_size} processes"
-        what += f" with {run.accumulate} parts each." if run.accumulate > 1 else "."
-        raise LifelikeError(ErrorCode.INVALID_SETTING, what, f"Set run.batch to a multiple of {parts}.")
-    fabric.launch()
-    if run.threads:
-        torch.set_num_threads(run.threads)
-    return fabric
-
-
-def part_size(run: RunSettings, fabric: Fabric) -> int:
-    """Pictures that one process takes at once: its share of the batch, in `run.accumulate` parts."""
-    return run.batch // (fabric.world_size * run.accumulate)
-
-
 def seed_step(seed: int, step: int, rank: int) -> None:
     """Seed torch's random numbers for one update in one process."""
     digest = hashlib.sha256(f"{seed} {step} {rank}".encode()).digest()
     torch.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-
-
-def on_first(fabric: Fabric, action: Callable[[], Result]) -> Result | None:
-    """Do something in the first process alone; where it fails there, all processes end.
-
-    Returns:
-        What the action returned; None in the other processes.
-    """
-    result, failure = None, None
-    if fabric.global_rank == 0:
-        try:
-            result = action()
-        except Exception as error:
-            failure = error
-    failed_somewhere = fabric.world_size > 1 and fabric.broadcast(failure is not None)
-    if failed_somewhere and failure is None:
-        raise SystemExit(0)
-    if failure is not None:
-        raise failure
-    return result
 
 
 class _Run:
@@ -194,6 +142,10 @@ class _Run:
             values = plain_numbers(self.task.step(moment))
         except Diverged as error:
             raise self._diverged(str(error)) from error
+        except RuntimeError as error:
+            if not type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+                raise
+            raise _compiler_failure(error) from error
         self.step += 1
         self.pictures += self.run.batch
         return values
@@ -317,6 +269,12 @@ class _Run:
     def _tell(self, line: str) -> None:
         if self.console is not None:
             self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _compiler_failure(error: RuntimeError) -> LifelikeError:
+    reason = str(error).strip().partition("\n")[0].rstrip(".")
+    what = f"torch could not compile the networks: {reason}."
+    return LifelikeError(ErrorCode.INVALID_SETTING, what, "Set run.compile=false, or install a C++ compiler.")
 
 
 def plain_numbers(values: Mapping[str, float | Tensor]) -> dict[str, float]:

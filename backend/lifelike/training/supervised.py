@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lifelike.training.descent import Descent, place
 from lifelike.training.learning_rate import warm_cosine
-from lifelike.training.run import part_size
+from lifelike.training.processes import part_size
 from lifelike.training.task import Moment, RunSettings, Task
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from lifelike.evaluation.unet.settings import UnetData, UnetSettings
 from lifelike.evaluation.unet.task import UnetTask
 from lifelike.networks.unet import UNet, UNetSettings
 from lifelike.networks.weights import load_weights, save_weights
-from lifelike.training.run import run_task, start_fabric
+from lifelike.training.processes import start_fabric
+from lifelike.training.run import run_task
 from lifelike.training.task import RunSettings
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from made_up_pairs import write_pairs

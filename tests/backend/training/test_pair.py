@@ -22,7 +22,8 @@ from lifelike.training.networks import load_encoder, load_generator
 from lifelike.training.pair.settings import EncoderSizes, PairData, PairRates, PairSettings, PairWeights
 from lifelike.training.pair.start import shrink_weights
 from lifelike.training.pair.task import PairTask
-from lifelike.training.run import run_task, start_fabric
+from lifelike.training.processes import start_fabric
+from lifelike.training.run import run_task
 from lifelike.training.task import Moment, RunSettings
 from lifelike.transfer import transfer_portraits
 from lifelike_protocol.errors import ErrorCode, LifelikeError

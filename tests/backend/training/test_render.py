@@ -22,9 +22,9 @@ from lifelike.networks.weights import save_weights
 from lifelike.training.adversarial import AdversarialSettings
 from lifelike.training.networks import load_generator
 from lifelike.training.portraits import PortraitData
+from lifelike.training.processes import start_fabric
 from lifelike.training.render.settings import BalanceSettings, FreezingSettings, RenderSettings, TermSettings
 from lifelike.training.render.task import RenderTask
-from lifelike.training.run import start_fabric
 from lifelike.training.task import Moment, RunSettings
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from made_up_pairs import write_pairs

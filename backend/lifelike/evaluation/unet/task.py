@@ -26,7 +26,7 @@ from lifelike.training.average import average_of, update_average
 from lifelike.training.descent import Descent, place
 from lifelike.training.learning_rate import warm_cosine
 from lifelike.training.pair.augmentation import paired_jitter
-from lifelike.training.run import part_size
+from lifelike.training.processes import part_size
 from lifelike.training.task import Moment, Task
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 

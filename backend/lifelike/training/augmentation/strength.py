@@ -50,8 +50,8 @@ class AugmentationStrength:
         """After each update: move p when it is time. `step` counts the updates done before this one."""
         if self.settings.target <= 0 or (step + 1) % self.settings.every or not self._signs:
             return
-        mean: Any = torch.stack(self._signs).mean()
-        mean = float(self.fabric.all_reduce(mean, reduce_op="mean"))
+        together: Any = self.fabric.all_reduce(torch.stack(self._signs).mean(), reduce_op="mean")
+        mean = float(together)
         self._signs = []
         move = self.batch * self.settings.every / self.settings.pictures
         direction = (mean > self.settings.target) - (mean < self.settings.target)

@@ -29,7 +29,7 @@ from lifelike.training.encoder.terms import Frozen, encoder_terms
 from lifelike.training.learning_rate import warm_cosine
 from lifelike.training.losses.adversarial import discriminator_adversarial, generator_adversarial, r1_penalty
 from lifelike.training.networks import load_identity
-from lifelike.training.run import part_size
+from lifelike.training.processes import part_size
 from lifelike.training.task import Moment, Task
 
 if TYPE_CHECKING:

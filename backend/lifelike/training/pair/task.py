@@ -35,7 +35,7 @@ from lifelike.training.pair.batches import Batch, to_signed
 from lifelike.training.pair.data import load_training_data
 from lifelike.training.pair.settings import PairSettings, encoder_settings
 from lifelike.training.pair.start import fresh_networks, grow
-from lifelike.training.run import part_size
+from lifelike.training.processes import part_size
 from lifelike.training.task import Moment, Task
 
 if TYPE_CHECKING:
