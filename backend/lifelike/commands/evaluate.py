@@ -39,9 +39,7 @@ def evaluate(
     strength: Annotated[float, Option(min=0.0, max=1.0)] = 1.0,
     embedder: Annotated[
         list[str] | None,
-        Option(
-            help="A further identity network: FILE.onnx, TorchScript, or one of ours [,crop= size= range= channels= name=]."
-        ),
+        Option(help="Another identity network: ONNX, TorchScript or ours [,crop= size= range= channels= name=]."),
     ] = None,
     baseline: Annotated[list[str] | None, Option(help="unet=RUN: folder of `lifelike train unet`.")] = None,
     lpips: Annotated[Path | None, Option(help="vgg16.pt of stylegan2-ada-pytorch.")] = None,

@@ -44,7 +44,7 @@ def bundle_embedder(bundle: Bundle) -> Embedder | None:
         return None
     return Embedder(
         "bundle",
-        "the bundle's identity network",
+        "the bundle's network",
         "Where it was part of the training loss, its figures flatter the bundle.",
         lambda portraits: network(portraits.to(bundle.device)),
     )
@@ -60,7 +60,7 @@ def second_embedder(file: Path = SECOND_IDENTITY_FILE) -> Embedder | None:
         return None
     return Embedder(
         "second",
-        "the second identity network",
+        "the second network",
         "Another architecture and seed; it took no part in training the bundle.",
         load_identity_judge(file),
     )

@@ -25,10 +25,11 @@ from lifelike.evaluation.figures import (
     picture_values,
 )
 from lifelike.evaluation.groups import divisions
+from lifelike.evaluation.judging.drift import LANDMARK_ERROR
 from lifelike.evaluation.judging.judge import Judge, Verdict
 from lifelike.evaluation.material import INPUT, TRUTH, Batch, Material, Pictures, material_of_pairs
 from lifelike.evaluation.panel import Panel, assemble_panel
-from lifelike.evaluation.report import Missing, Provenance, Report, Subject
+from lifelike.evaluation.report import Measure, Missing, Provenance, Report, Subject
 from lifelike.evaluation.subjects import TRUE_PHOTO, UNTOUCHED, BundleProducer, Producer
 from lifelike.training.run_folder import installed_versions
 from lifelike_protocol.errors import ErrorCode, LifelikeError
@@ -105,7 +106,8 @@ def evaluate_bundle(
         date=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     )
     subjects = _subjects(producers, material)
-    return _conclude(provenance, chosen.value, subjects, judges, verdicts, material, panel.missing)
+    missing = panel.missing if material.truths is not None else [gone for gone in panel.missing if not gone.needs_truth]
+    return _conclude(provenance, chosen.value, subjects, judges, verdicts, material, missing)
 
 
 def show(part: Batch, producers: Iterable[Producer]) -> dict[str, Pictures]:
@@ -159,19 +161,6 @@ def _conclude(
     figures = figures_of(statistics, resampled)
     measured = {figure.measure for figure in figures}
     groups = group_figures(statistics, found, resampled)
-    gone = list(missing)
-    if not found:
-        gone.append(
-            Missing(
-                "figures by group",
-                "The data set states no gender, age or ethnicity, or all people are of one group.",
-                "Use a data set whose index has these attributes.",
-            )
-        )
-    for measure in measures:
-        if measure.key not in measured:
-            why = "There are too few people, or too few pictures of each, for it."
-            gone.append(Missing(measure.title, why, "Use a data set with several pictures of several people."))
     return Report(
         provenance=provenance,
         main=main,
@@ -183,9 +172,32 @@ def _conclude(
         comparisons=comparison_figures(statistics, main, resampled, measures),
         spectra=tuple(spectrum for verdict in verdicts for spectrum in verdict.spectra),
         histograms=tuple(histogram for verdict in verdicts for histogram in verdict.histograms),
-        missing=tuple(gone),
+        missing=(*missing, *unmeasured(measures, measured, material, bool(found))),
         pictures=picture_values(material.names, material.person, values),
     )
+
+
+def unmeasured(
+    measures: Sequence[Measure], measured: set[str], material: Material, grouped: bool
+) -> tuple[Missing, ...]:
+    """What the data did not allow to measure, each once."""
+    found = []
+    if material.truths is None:
+        title = "PSNR, SSIM, LPIPS, FID, KID and sharpness beside the truth"
+        found.append(Missing(title, "Renders alone have no truth.", "Give a data set with both looks with --pairs."))
+    if not grouped:
+        why = "The data set states no gender, age or ethnicity, or all people are of one group."
+        found.append(Missing("figures by group", why, "Use a data set whose index has these attributes."))
+    for measure in measures:
+        if measure.key in measured:
+            continue
+        why, remedy = (
+            ("The data set states no landmarks.", "Use one made by `lifelike dataset render` or `dataset prepare`.")
+            if measure.key == LANDMARK_ERROR
+            else ("It needs several people with several pictures each.", "Use a data set that has them.")
+        )
+        found.append(Missing(measure.title, why, remedy))
+    return tuple(dict.fromkeys(found))
 
 
 def worst_pictures(report: Report, measure: str, count: int) -> NDArray[np.int64]:

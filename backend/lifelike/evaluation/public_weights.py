@@ -69,11 +69,12 @@ def find_weights(weights: PublicWeights, given: Path | None, allow_downloads: bo
         return _fetch(weights)
     why = f"{weights.name} was not given and is not in the cache"
     if weights.sha256:
-        return Missing(weights.needed_for, f"{why}.", f"Say {weights.option} FILE, or --allow-downloads.")
+        return Missing(weights.needed_for, f"{why}.", f"Say {weights.option} FILE, or --allow-downloads.", True)
     return Missing(
         weights.needed_for,
         f"{why}, and as no hash of it is published it is not fetched.",
         f"Fetch it yourself from {weights.address} and say {weights.option} FILE.",
+        needs_truth=True,
     )
 
 

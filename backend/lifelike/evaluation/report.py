@@ -21,6 +21,7 @@ class Measure:
     key: dotted, e.g. ``bundle.cosine``. title: a few words. unit: "dB", "%", or "".
     better: HIGHER, LOWER, NEAR_ONE or NEUTRAL.
     meaning: one sentence. source: where the measure comes from. digits: decimals to show.
+    judge: the identity network that says so, and what is to be known of it; "" for other measures.
     """
 
     key: str
@@ -30,6 +31,8 @@ class Measure:
     source: str
     unit: str = ""
     digits: int = 3
+    judge: str = ""
+    judge_note: str = ""
 
 
 @frozen
@@ -126,11 +129,12 @@ class Histogram:
 
 @frozen
 class Missing:
-    """A number that could not be had, why, and what would give it."""
+    """A number that could not be had, why, and what would give it. needs_truth: renders alone never have it."""
 
     title: str
     why: str
     remedy: str
+    needs_truth: bool = False
 
 
 @frozen

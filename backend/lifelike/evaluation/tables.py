@@ -36,7 +36,7 @@ def measure_tables(report: Report) -> list[MeasureTable]:
     tables = [MeasureTable("Picture", "", pictures)] if pictures else []
     for embedder in dict.fromkeys(key.split(".")[0] for key in known if "." in key):
         own = tuple(measure for measure in report.measures if measure.key.startswith(f"{embedder}."))
-        tables.append(MeasureTable("Identity", own[0].meaning.partition(" By ")[2], own))
+        tables.append(MeasureTable(f"Identity, {own[0].judge}", own[0].judge_note, own))
     return tables
 
 
@@ -75,10 +75,9 @@ def figure_table(report: Report) -> dict[tuple[str, str], Figure]:
 
 def told_apart(report: Report, measures: Sequence[Measure]) -> list[str]:
     """The measures' titles; by several identity networks, with the network's name."""
-    networks = {measure.key.split(".")[0] for measure in report.measures if "." in measure.key}
-    if len(networks) < 2:
+    if len({measure.judge for measure in report.measures if measure.judge}) < 2:
         return [measure.title for measure in measures]
-    return [m.title if "." not in m.key else f"{m.title} ({m.key.split('.')[0]})" for m in measures]
+    return [f"{measure.title} ({measure.judge})" if measure.judge else measure.title for measure in measures]
 
 
 def terminal_table(report: Report) -> Table:

@@ -183,7 +183,10 @@ def test_renders_without_truth_give_what_needs_none(tmp_path) -> None:
     assert {"bundle.cosine", "look", "look_auc", "detail_kept"} <= {measure.key for measure in report.measures}
     assert not report.has("psnr")
     assert not report.has("look", "truth")
-    assert any("another pose" in gone.title for gone in report.missing)
+    titles = [gone.title for gone in report.missing]
+    assert len(set(titles)) == len(titles)
+    assert any("another pose" in title for title in titles)
+    assert any("PSNR" in title for title in titles)
     write_page(report, bundle, material, [], tmp_path / "out")
     assert "truth</figcaption>" not in (tmp_path / "out" / "report.html").read_text()
 

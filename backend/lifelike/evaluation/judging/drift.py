@@ -13,6 +13,8 @@ from lifelike.evaluation.landmark_error import landmark_errors
 from lifelike.evaluation.material import INPUT, Batch, Pictures
 from lifelike.evaluation.report import LOWER, Measure
 
+LANDMARK_ERROR = "landmark_error"
+
 Points = NDArray[np.float32]
 """(68, 2) pixels."""
 
@@ -45,7 +47,7 @@ class Drift(PictureJudge):
             digits=2,
         ),
         Measure(
-            "landmark_error",
+            LANDMARK_ERROR,
             "error of the located landmarks",
             LOWER,
             "The same distance from the landmarks known from the scene: how good the locator is at all.",
@@ -54,7 +56,7 @@ class Drift(PictureJudge):
             digits=2,
         ),
     )
-    medians = frozenset({"drift", "landmark_error"})
+    medians = frozenset({"drift", LANDMARK_ERROR})
 
     def __init__(self, locator: Locator) -> None:
         super().__init__()
@@ -73,7 +75,7 @@ class Drift(PictureJudge):
         if subject != INPUT:
             measured["drift"] = _distances(after, self._before)
         if np.isfinite(batch.landmarks).all():
-            measured["landmark_error"] = _distances(after, list(batch.landmarks))
+            measured[LANDMARK_ERROR] = _distances(after, list(batch.landmarks))
         return measured
 
     def _located(self, picture: NDArray[np.uint8], known: Points) -> Points | None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
+from attrs import evolve
 
 from lifelike.evaluation.embedder import Embedder
 from lifelike.evaluation.judging.judge import Judge, Shown, Values, Verdict
@@ -60,43 +61,49 @@ class Identity(Judge):
         return Histogram(self.embedder.key, subject, edges, same, different)
 
 
+_MEASURES = (
+    Measure(
+        "cosine",
+        "identity similarity",
+        HIGHER,
+        "Cosine of the embeddings of a picture and its own input.",
+        "ArcFace, Deng et al. 2019",
+    ),
+    Measure(
+        "auc",
+        "same against different people (AUC)",
+        HIGHER,
+        "Chance that the cosine with another input of the same person is above the one with a stranger's.",
+        "Mann and Whitney 1947",
+    ),
+    Measure(
+        "sensitivity",
+        "same against different people (d′)",
+        HIGHER,
+        "Distance of the two mean cosines in units of their spread.",
+        "Green and Swets 1966",
+        digits=2,
+    ),
+    Measure(
+        "rank_one",
+        "rank 1 among all inputs",
+        HIGHER,
+        "Share of pictures whose nearest input, their own one among them, is the same person.",
+        "closed-set identification",
+    ),
+    Measure(
+        "rank_one_other_pose",
+        "rank 1 in another pose",
+        HIGHER,
+        "The same with one input a person, in another pose than the picture's: the harder question.",
+        "closed-set identification",
+    ),
+)
+
+
 def _measures(embedder: Embedder) -> tuple[Measure, ...]:
-    key, by = embedder.key, f"By {embedder.title}. {embedder.meaning}"
-    return (
-        Measure(
-            f"{key}.cosine",
-            "identity similarity",
-            HIGHER,
-            f"Cosine of the embeddings of a picture and its own input. {by}",
-            "ArcFace, Deng et al. 2019",
-        ),
-        Measure(
-            f"{key}.auc",
-            "same against different people (AUC)",
-            HIGHER,
-            "Chance that the cosine with another input of the same person is above the one with a stranger's. " + by,
-            "Mann and Whitney 1947",
-        ),
-        Measure(
-            f"{key}.sensitivity",
-            "same against different people (d′)",
-            HIGHER,
-            "Distance of the two mean cosines in units of their spread. " + by,
-            "Green and Swets 1966",
-            digits=2,
-        ),
-        Measure(
-            f"{key}.rank_one",
-            "rank 1 among all inputs",
-            HIGHER,
-            "Share of pictures whose nearest input, their own one among them, is the same person. " + by,
-            "closed-set identification",
-        ),
-        Measure(
-            f"{key}.rank_one_other_pose",
-            "rank 1 in another pose",
-            HIGHER,
-            "The same with one input a person, in another pose than the picture's: the harder question. " + by,
-            "closed-set identification",
-        ),
+    """The measures as this network's."""
+    return tuple(
+        evolve(measure, key=f"{embedder.key}.{measure.key}", judge=embedder.title, judge_note=embedder.meaning)
+        for measure in _MEASURES
     )

@@ -59,8 +59,7 @@ def case_lists(report: Report, material: Material, producers: Sequence[Producer]
     lists: list[tuple[str, str, NDArray[np.int64]]] = []
     for key in [key for key in measures if key.endswith(".cosine")] + ["psnr", "drift"]:
         if key in measures and report.main in report.pictures.values.get(key, {}) and len(lists) < MOST_LISTS:
-            network = measures[key].meaning.partition(" By ")[2].partition(". ")[0]
-            told = measures[key].title + (f", {network}" if network else "")
+            told = measures[key].title + (f", {measures[key].judge}" if measures[key].judge else "")
             lists.append((f"Worst first: {told}", "", worst_pictures(report, key, WORST)))
     even = np.unique(np.linspace(0, len(material) - 1, min(CHOSEN, len(material))).astype(np.int64))
     lists.append(("Chosen without looking", "Evenly over the set, whatever they look like.", even))
@@ -83,7 +82,7 @@ def _case(report: Report, index: int, tiles: tuple[Tile, ...], measures: Iterabl
     for measure in measures:
         values = report.pictures.values.get(measure.key, {}).get(report.main)
         if values is not None:
-            network = f" ({measure.key.split('.')[0]})" if "." in measure.key else ""
+            network = f" ({measure.judge.removeprefix('the ')})" if measure.judge else ""
             title = {"psnr": "PSNR", "sharpness": "sharpness", "drift": "drift", "detail_kept": "detail"}.get(
                 measure.key, f"identity{network}"
             )

@@ -132,8 +132,7 @@ def _plots(report: Report) -> list[tuple[str, list[Markup]]]:
     for table in measure_tables(report):
         plots = [Markup(plot) for measure in table.measures if (plot := subject_plot(report, measure))]
         if plots:
-            note = table.note.partition(". ")[0]
-            found.append((f"{table.title} by {note}" if note else table.title, plots))
+            found.append((table.title, plots))
     return found
 
 
@@ -142,7 +141,8 @@ def _histograms(report: Report) -> list[Markup]:
     titles = {subject.key: subject.title for subject in report.subjects}
     wanted = [h for h in report.histograms if h.subject in (report.main, "input")]
     wanted.sort(key=lambda h: (h.embedder, h.subject != report.main))
-    return [Markup(histogram_plot(h, f"{titles[h.subject]}, {h.embedder} network")) for h in wanted]
+    judges = {measure.key.partition(".")[0]: measure.judge for measure in report.measures}
+    return [Markup(histogram_plot(h, f"{titles[h.subject]}, {judges[h.embedder]}")) for h in wanted]
 
 
 def _group_rows(report: Report, measures: Sequence[Measure]) -> list[dict[str, Any]]:
