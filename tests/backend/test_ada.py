@@ -63,9 +63,7 @@ def test_moves_that_need_no_resampling_are_exact() -> None:
     mirrored = ada.warp(picture, torch.diag(torch.tensor([-1.0, 1.0, 1.0])).expand(4, 3, 3))
     assert torch.allclose(mirrored, picture.flip(3), atol=1e-4)
     turned = ada.warp(picture, ada._turning(torch.full((4,), math.pi / 2)))
-    assert torch.allclose(turned, picture.rot90(-1, (2, 3)), atol=1e-4) or torch.allclose(
-        turned, picture.rot90(1, (2, 3)), atol=1e-4
-    )
+    assert torch.allclose(turned, picture.rot90(1, (2, 3)), atol=1e-4)
     shifted = ada.warp(picture, ada._shifting(torch.tensor([[2 * 2 / 16, 0.0]]).expand(4, 2)))
     assert torch.allclose(shifted[..., :-2], picture[..., 2:], atol=1e-4)
 

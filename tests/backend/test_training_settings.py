@@ -13,6 +13,7 @@ from attrs import evolve, field, frozen
 
 from lifelike.networks.stylegan2 import GeneratorSettings
 from lifelike.training.photo.settings import PhotoSettings
+from lifelike.training.precision import choose_precision, cpu_multiplies_bf16
 from lifelike.training.settings import differences, read_settings, settings_from_table, tomllib, write_settings
 from lifelike.training.task import RunSettings
 from lifelike_protocol.errors import LifelikeError
@@ -119,3 +120,13 @@ def test_the_documented_defaults_are_the_defaults(cls: type) -> None:
     known = {f"{name}.{key}" for name, inner in attrs.asdict(cls()).items() if isinstance(inner, dict) for key in inner}
     known |= {name for name, inner in attrs.asdict(cls()).items() if not isinstance(inner, dict)}
     assert set(documented) == known
+
+
+def test_a_precision_is_chosen_by_the_processor_and_an_impossible_one_refused() -> None:
+    chosen = "bf16-mixed" if cpu_multiplies_bf16() else "32-true"
+    assert choose_precision("auto", "cpu") == chosen
+    assert choose_precision("32-true", "cpu") == "32-true"
+    with pytest.raises(LifelikeError, match="There is no precision 'half'"):
+        choose_precision("half", "auto")
+    with pytest.raises(LifelikeError, match="needs a CUDA GPU"):
+        choose_precision("16-mixed", "cpu")
