@@ -289,14 +289,17 @@ class EqualConv(nn.Module):
         self.weight_gain = 1 / math.sqrt(inputs * kernel**2)
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:  # [NIRR] → [NORR]
-        weight = self.weight.to(x.dtype) * self.weight_gain
+        # All gains go into weight and bias, which the leaky ReLU lets pass: one pass over the activations, not four.
+        gain = gain if self.bias is None else gain * ACTIVATION_GAIN
+        weight = (self.weight * (self.weight_gain * gain)).to(x.dtype)
+        bias = None if self.bias is None else (self.bias * gain).to(x.dtype)
         if self.down and self.kernel == 1:
-            x = F.conv2d(blur_and_halve(x), weight)
+            x = F.conv2d(blur_and_halve(x), weight, bias)
         elif self.down:
-            x = F.conv2d(blur(x, padding=2), weight, stride=2)
+            x = F.conv2d(blur(x, padding=2), weight, bias, stride=2)
         else:
-            x = F.conv2d(x, weight, padding=self.kernel // 2)
-        return x * gain if self.bias is None else leaky(x, self.bias, ACTIVATION_GAIN * gain)
+            x = F.conv2d(x, weight, bias, padding=self.kernel // 2)
+        return x if bias is None else F.leaky_relu(x, LEAKY_SLOPE)
 
 
 class DiscriminatorBlock(nn.Module):
