@@ -60,9 +60,10 @@ class EncoderTask(Task):
         self.batches = EncoderBatches(self.renders, render, settings.drawn, pairs=photo is not None)
         self.encoder = place(encoder, fabric)
         self.critic = place(LatentCritic(render.settings.w_dim), fabric)
-        if settings.run.compile:
-            for module in (self.encoder, *(network.synthesis for network in (render, photo) if network is not None)):
-                module.compile()
+        if settings.run.compile:  # not the encoder: its answer is a class that the compiler cannot follow
+            for network in (render, photo):
+                if network is not None:
+                    network.synthesis.compile()
         rates = settings.rates
         # StyleGAN2's betas for generators, but with momentum, which an encoder bears; e4e takes Ranger.
         self.descent = Descent(fabric, torch.optim.Adam(encoder.parameters(), rates.rate, (0.9, 0.99)), "encoder")
