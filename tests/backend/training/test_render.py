@@ -170,6 +170,15 @@ def test_terms_of_weight_zero_cost_nothing(folder: Path) -> None:
     assert not {"identity", "geometry", "colour", "structure", "features"} & set(values)
 
 
+def test_a_folder_that_states_no_looks_is_taken_for_renders(folder: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32), (200, 10, 10)).save(tmp_path / "a.png")
+    both = started(small(folder, data=PortraitData((str(folder / "pairs"), str(tmp_path)))))
+    assert len(both.pictures.pixels) == 5
+    assert both.pictures.pixels[4, 0, 0].tolist() == [200, 10, 10]
+    with pytest.raises(LifelikeError, match="No data set is named"):
+        started(small(folder, data=PortraitData()))
+
+
 def test_reserved_people_are_never_shown(folder: Path) -> None:
     assert len(started(small(folder)).pictures.pixels) == 4
     everyone = PortraitData((str(folder / "pairs"),), reserved="0-200")

@@ -85,7 +85,7 @@ class RenderSettings:
     identity: an identity network: a file, the folder of a run, or a bundle; "" leaves the term out.
     encoder: an encoder (file, run or bundle) that inverts photos into W+ of the photo generator, for the paired term;
         "" leaves the term out.
-    look: the data's pictures to learn from: "render", "photo", or "" for all.
+    look: the data's pictures to learn from: "render" (of a data set that states no looks, all), "photo", "" for all.
     mirror: whether half of the renders are shown mirrored.
     """
 

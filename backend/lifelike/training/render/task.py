@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from attrs import evolve
 from lightning_fabric import Fabric
 from PIL import Image
 from torch import Tensor
 
+from lifelike.datasets.dataset import open_dataset
 from lifelike.networks.stylegan2 import Discriminator, Generator
 from lifelike.networks.weights import save_weights
 from lifelike.training.adversarial import AdversarialTask, Values
@@ -27,7 +29,7 @@ from lifelike.training.gradient_balance import GradientBalance, gradient_norm
 from lifelike.training.losses.adversarial import generator_adversarial
 from lifelike.training.networks import load_discriminator, load_encoder, load_generator, load_identity
 from lifelike.training.picture_grid import picture_grid
-from lifelike.training.portraits import Portraits, read_portraits
+from lifelike.training.portraits import Portraits, joined, read_portraits
 from lifelike.training.random_pictures import signed
 from lifelike.training.render.freezing import check_freezing, freeze_discriminator, freeze_generator, learning
 from lifelike.training.render.paired import PairedTerm, read_pairs
@@ -162,17 +164,26 @@ def starting_discriminator(settings: RenderSettings, parent: Generator) -> Discr
 
 
 def read_renders(settings: RenderSettings, resolution: int) -> Portraits:
-    """The renders to learn from, without reserved people.
+    """The renders to learn from, without reserved people; of a data set that states no looks, all its pictures.
 
     Raises:
         LifelikeError: INVALID_SETTING where none is left; otherwise as `read_portraits`.
     """
-    portraits = read_portraits(settings.data, resolution, settings.look or None)
+    data = settings.data
+    parts = [evolve(data, folders=(folder,)) for folder in data.folders] or [data]  # no folder: refused below
+    portraits = joined([read_portraits(part, resolution, _look_in(part.folders, settings.look)) for part in parts])
     kept = portraits.select(~portraits.held_out(settings.data.reserved))
     if not len(kept):
         what = f"All {len(portraits)} pictures show people reserved by data.reserved."
         raise LifelikeError(ErrorCode.INVALID_SETTING, what, "Name other folders, or change data.reserved.")
     return kept
+
+
+def _look_in(folders: tuple[str, ...], look: str) -> str | None:
+    """The look to ask these data sets for."""
+    if look == "render" and not any(open_dataset(Path(folder)).of_look("render") for folder in folders):
+        return ""
+    return look or None
 
 
 def paired_term(settings: RenderSettings, parent: Generator, region: Tensor, fabric: Fabric) -> PairedTerm:
