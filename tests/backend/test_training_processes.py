@@ -22,7 +22,8 @@ from PIL import Image
 
 from lifelike.training.average import average_of, update_average
 from lifelike.training.descent import Descent, place
-from lifelike.training.run import part_size, run_task
+from lifelike.training.processes import part_size
+from lifelike.training.run import run_task
 from lifelike.training.settings import read_settings
 from lifelike.training.task import RunSettings, Task
 
