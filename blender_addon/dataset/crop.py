@@ -91,6 +91,7 @@ def aim(camera: bpy.types.Object, pixels: np.ndarray, size: int) -> np.ndarray:
     centre, side, _ = quad(upright)
     zoom = size / side
     camera.data.lens *= zoom
+    camera.data.ortho_scale /= zoom
     # Blender counts the shift in widths of the (square) picture.
     camera.data.shift_x, camera.data.shift_y = centre[0] / side, -centre[1] / side
     bpy.context.view_layer.update()

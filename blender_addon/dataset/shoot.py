@@ -156,6 +156,12 @@ def _framed(
     if hook.has("camera"):
         hook.call("camera", shot)
         bpy.context.view_layer.update()
+        if scene.camera is None or scene.camera.data.type not in ("PERSP", "ORTHO"):
+            raise LifelikeError(
+                ErrorCode.INVALID_FILE,
+                "After the hook's camera the scene has no camera with a plain projection.",
+                "Set scene.camera to a perspective or orthographic camera.",
+            )
     elif points is not None:
         add_camera(scene, face, shot.place, lent)
     else:

@@ -36,6 +36,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+pytestmark = pytest.mark.timeout(900)
+"""Blender starts often here; on machines that do other work each start takes long."""
+
 SIZE = 48
 SETTINGS = ShotSettings(seed=5, resolution=SIZE, samples=1)
 

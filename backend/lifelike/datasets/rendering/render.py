@@ -1,59 +1,40 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Renders a data set: Blenders at work side by side, every whole picture recorded, everything else thrown away."""
+"""Renders a data set: every whole picture is recorded, everything else thrown away."""
 
 from __future__ import annotations
 
 import json
-import queue
 import shutil
 import tempfile
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from lifelike.datasets.card import CARD, DataSetCard, card_text
-from lifelike.datasets.decoding import read_rgb
 from lifelike.datasets.indexes import read_index
 from lifelike.datasets.record import Record
+from lifelike.datasets.rendering.benches import Done, working
 from lifelike.datasets.rendering.blender import Blender
 from lifelike.datasets.rendering.plan import (
     REJECTED,
     RenderPlan,
-    check_looks,
     file_hash,
     picture_name,
     shots_done,
 )
-from lifelike.datasets.rendering.process import BlenderGone, BlenderProcess, Locate
+from lifelike.datasets.rendering.process import Locate
 from lifelike.datasets.storage import FolderStorage
 from lifelike.datasets.writing import append_line, append_record, replace_text, store_picture, writing_to
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Array
 
-CRASHES = 3
-"""In a row, after which Blender is not started again."""
 USELESS = 20
 """Shots in a row without a face, after which no other is tried."""
-_BLANK = 1.5
-"""Standard deviation, of 255, below which a picture shows nothing: the camera stands inside something."""
-
-
-@frozen
-class Done:
-    """What one shot came to. pictures: by look, (N, N, 3) uint8. reason: why there are none. notes: for the person."""
-
-    shot: int
-    answer: dict[str, Any]
-    pictures: dict[str, Array] = field(factory=dict)
-    reason: str = ""
-    notes: tuple[str, ...] = ()
 
 
 @define
@@ -110,7 +91,7 @@ def render_dataset(
         if not numbers:
             return tally
         hashes = {scene: file_hash(scene) for scene in plan.scenes}
-        with _scratch(folder) as scratch, _working(plan, blender, numbers, scratch, jobs, shot_seconds, locate) as work:
+        with _scratch(folder) as scratch, working(plan, blender, numbers, scratch, jobs, shot_seconds, locate) as work:
             useless = 0
             for result in work:
                 useless = 0 if result.pictures else useless + 1
@@ -208,140 +189,3 @@ def _record(folder: Path, plan: RenderPlan, result: Done, there: set[str], hashe
             stored.append(store_picture(folder, record, pixels))
     for record in stored:
         append_record(folder, record)
-
-
-# -- Blenders at work ---------------------------------------------------------------------------------
-
-
-@contextmanager
-def _working(
-    plan: RenderPlan,
-    blender: Blender,
-    numbers: Iterable[int],
-    scratch: Path,
-    jobs: int,
-    shot_seconds: float,
-    locate: Locate,
-) -> Iterator[Iterator[Done]]:
-    """Results as they come. Leaving ends every Blender."""
-    # Shots of one scene in a row, so that scenes are opened seldom.
-    waiting: queue.Queue[int] = queue.Queue()
-    for shot in sorted(numbers, key=lambda shot: (plan.scenes.index(plan.scene_of(shot)), shot)):
-        waiting.put(shot)
-    results: queue.Queue[Done | Exception | None] = queue.Queue()
-    benches = [
-        _Bench(plan, blender, waiting, results, scratch / str(number), shot_seconds, locate)
-        for number in range(max(1, min(jobs, waiting.qsize())))
-    ]
-    try:
-        for bench in benches:
-            bench.start()
-        yield _results(results, len(benches))
-    finally:
-        for bench in benches:
-            bench.stop()
-        for bench in benches:
-            bench.join(30.0)
-
-
-def _results(results: queue.Queue[Done | Exception | None], benches: int) -> Iterator[Done]:
-    while benches:
-        try:
-            # A wait without a limit could not be interrupted on Windows.
-            result = results.get(timeout=1.0)
-        except queue.Empty:
-            continue
-        if isinstance(result, Exception):
-            raise result
-        if result is None:
-            benches -= 1
-        else:
-            yield result
-
-
-class _Bench(threading.Thread):
-    """One Blender that takes shot after shot, started again when it crashes."""
-
-    def __init__(
-        self,
-        plan: RenderPlan,
-        blender: Blender,
-        waiting: queue.Queue[int],
-        results: queue.Queue[Done | Exception | None],
-        folder: Path,
-        shot_seconds: float,
-        locate: Locate,
-    ) -> None:
-        super().__init__(daemon=True)
-        self._plan, self._blender = plan, blender
-        self._waiting, self._results = waiting, results
-        self._folder, self._seconds, self._locate = folder, shot_seconds, locate
-        self._stopped = threading.Event()
-        self._process: BlenderProcess | None = None
-        self._scene: Path | None = None
-        self._crashes = 0
-        self._notes: tuple[str, ...] = ()
-
-    def stop(self) -> None:
-        """Ends the Blender, and soon the thread."""
-        self._stopped.set()
-        process = self._process
-        if process is not None:
-            process.kill()
-
-    def run(self) -> None:
-        try:
-            self._folder.mkdir()
-            while not self._stopped.is_set():
-                try:
-                    shot = self._waiting.get_nowait()
-                except queue.Empty:
-                    break
-                self._results.put(self._take(shot))
-        except Exception as error:
-            if not self._stopped.is_set():
-                self._results.put(error)
-        finally:
-            if self._process is not None:
-                self._process.end()
-            self._results.put(None)
-
-    def _take(self, shot: int) -> Done:
-        try:
-            answer = self._ready(self._plan.scene_of(shot)).shoot(shot, self._folder, self._seconds)
-        except BlenderGone as error:
-            self._forget()
-            self._crashes += 1
-            if self._crashes >= CRASHES or self._scene is None or self._stopped.is_set():
-                raise
-            return Done(shot, {}, reason=error.what.rstrip("."))
-        self._crashes = 0
-        if "rejected" in answer:
-            return Done(shot, answer, reason=answer["rejected"])
-        pictures = {}
-        for look, name in answer["pictures"].items():
-            pictures[look] = read_rgb(self._folder / name)
-            (self._folder / name).unlink()
-            if pictures[look].std() < _BLANK:
-                return Done(shot, answer, reason="the picture is blank")
-        return Done(shot, answer, pictures, notes=self._notes)
-
-    def _ready(self, scene: Path) -> BlenderProcess:
-        """A Blender with that scene open."""
-        if self._process is None:
-            self._process = BlenderProcess(self._blender, self._locate)
-            opened = None
-        else:
-            opened = self._scene
-        if opened != scene:
-            self._scene = None
-            told = self._process.open(self._plan.opening(scene))
-            check_looks(told["looks"], self._plan.looks)
-            self._notes = tuple(told["notes"])
-            self._scene = scene
-        return self._process
-
-    def _forget(self) -> None:
-        if self._process is not None:
-            self._process.end()
-        self._process = None
