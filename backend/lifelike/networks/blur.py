@@ -2,7 +2,7 @@
 """StyleGAN2's low pass, [1, 3, 3, 1] ⊗ [1, 3, 3, 1] / 64, channel by channel, and its way back.
 
 The gradient of a blur is a blur: the taps are symmetric. Said so, it runs forwards through the same fast convolution;
-left to automatic differentiation, the gradient of the halving one is twenty to eighty times as slow in bf16 on a CPU.
+left to automatic differentiation, the gradient of the halving one is eight times as slow in bf16 on a CPU.
 Both can be differentiated any number of times.
 """
 
