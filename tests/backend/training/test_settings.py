@@ -18,7 +18,7 @@ from lifelike.training.settings import differences, read_settings, settings_from
 from lifelike.training.task import RunSettings
 from lifelike_protocol.errors import LifelikeError
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 @frozen
