@@ -111,7 +111,8 @@ def comparison_figures(
         own = values.get((measure, main))
         if own is None or subject in (main, TRUTH):
             continue
-        difference = own - others
+        with np.errstate(invalid="ignore"):  # two infinite ones have no difference, and are left out below
+            difference = own - others
         if not np.isfinite(difference[0]):
             continue
         found.append(

@@ -65,12 +65,6 @@ def rgb_uv_histogram(pictures: Tensor, region: Tensor, bins: int = 64, width: fl
     return histogram / (histogram.sum((1, 2, 3), keepdim=True) + 1e-8) + 1e-10
 
 
-def colour_agreement(first: Tensor, second: Tensor) -> Tensor:
-    """L1 between low-passed pictures (averages over an eighth of the side)."""
-    size = first.shape[-1] // 8
-    return (F.avg_pool2d(first, size) - F.avg_pool2d(second, size)).abs().mean()
-
-
 def _reduced(pictures: Tensor) -> Tensor:
     """[NCRR] → [NC, 32, 32] by averaging."""
     return F.adaptive_avg_pool2d(pictures, _SIDE)
