@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from lifelike.commands.train_extra import check_installed, missing_package
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 KINDS = {
@@ -64,11 +65,9 @@ def find_kind(kind: str) -> Any:
         raise LifelikeError(ErrorCode.INVALID_SETTING, what, f"Choose among {', '.join(KINDS)}.")
     module, _, name = KINDS[kind].partition(":")
     try:
-        for package in TRAIN_EXTRA:
-            importlib.import_module(package)
+        check_installed(TRAIN_EXTRA, "training")
         return getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "lifelike":
             raise
-        what = f"The packages for training are not installed ({error.name} is missing)."
-        raise LifelikeError(ErrorCode.INVALID_SETTING, what, "Run: pip install 'lifelike[train]'") from error
+        raise missing_package(error, "training") from error

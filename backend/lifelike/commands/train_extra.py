@@ -23,5 +23,10 @@ def check_installed(packages: Iterable[str], purpose: str) -> None:
         try:
             importlib.import_module(package)
         except ModuleNotFoundError as error:
-            what = f"The packages for {purpose} are not installed ({error.name} is missing)."
-            raise LifelikeError(ErrorCode.INVALID_SETTING, what, "Run: pip install 'lifelike[train]'") from error
+            raise missing_package(error, purpose) from error
+
+
+def missing_package(error: ModuleNotFoundError, purpose: str) -> LifelikeError:
+    """INVALID_SETTING, saying what to install; `purpose` as in `check_installed`."""
+    what = f"The packages for {purpose} are not installed ({error.name} is missing)."
+    return LifelikeError(ErrorCode.INVALID_SETTING, what, "Run: pip install 'lifelike[train]'")

@@ -74,26 +74,25 @@ def load_encoder(source: str | Path, resolution: int | None = None) -> Encoder:
 
 def load_identity(source: str | Path) -> IdentityNetwork:
     """An identity network, frozen and in evaluation mode; errors as `load_generator`'s."""
-    found = _find(source, "identity")
-    if isinstance(found, Path):
-        identity = _read(found, "identity", IdentityNetwork, None)
-    elif found.identity is None:
-        raise _lacking(source, "identity network")
-    else:
-        identity = found.identity
+    identity = _small_network(source, "identity", IdentityNetwork, "identity network")
     return identity.eval().requires_grad_(False)
 
 
 def load_locator(source: str | Path) -> FaceLocator:
     """A face locator; errors as `load_generator`'s."""
-    found = _find(source, "locator")
-    if isinstance(found, Path):
-        locator = _read(found, "locator", FaceLocator, None)
-    elif found.locator is None:
-        raise _lacking(source, "face locator")
-    else:
-        locator = found.locator
+    locator = _small_network(source, "locator", FaceLocator, "face locator")
     return locator.train().requires_grad_(True)
+
+
+def _small_network(source: str | Path, kind: str, network_class: type[Network], words: str) -> Network:
+    """A network that a bundle may lack; `words` are for the message then."""
+    found = _find(source, kind)
+    if isinstance(found, Path):
+        return _read(found, kind, network_class, None)
+    network: Network | None = getattr(found, kind)
+    if network is None:
+        raise _lacking(source, words)
+    return network
 
 
 def _find(source: str | Path, name: str) -> Path | Bundle:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from attrs import frozen
@@ -13,6 +11,7 @@ from torch import Tensor
 from lifelike.datasets.pairs import LabelledFaces, Pairs
 from lifelike.training.pair.augmentation import paired_jitter
 from lifelike.training.pair.face_region import face_regions
+from lifelike.training.random_pictures import signed
 
 
 @frozen
@@ -46,10 +45,6 @@ class TrainingData:
             region = np.where(lone[:, None, None], self.alone_regions[other], region)
             paired = torch.from_numpy(1.0 - lone.astype(np.float32))
         mask = torch.from_numpy(region)[:, None].float() / 255
-        x, y, mask = paired_jitter([to_signed(render).to(device), to_signed(photo).to(device), mask.to(device)])
+        looks = [signed(torch.from_numpy(pixels).to(device)) for pixels in (render, photo)]
+        x, y, mask = paired_jitter([*looks, mask.to(device)])
         return Batch(x, y, mask, paired.to(device))
-
-
-def to_signed(pixels: np.ndarray[Any, Any]) -> Tensor:
-    """(N, R, R, 3) uint8 → [N3RR] float32, −1…1, channels last in memory."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -31,11 +31,13 @@ from lifelike.training.losses.latents import latent_offsets
 from lifelike.training.losses.reconstruction import pyramid_l1, texture_energy
 from lifelike.training.networks import load_identity
 from lifelike.training.pair.augmentation import discriminator_augmentation
-from lifelike.training.pair.batches import Batch, to_signed
+from lifelike.training.pair.batches import Batch
 from lifelike.training.pair.data import load_training_data
 from lifelike.training.pair.settings import PairSettings, encoder_settings
 from lifelike.training.pair.start import fresh_networks, grow
+from lifelike.training.picture_grid import picture_grid
 from lifelike.training.processes import part_size
+from lifelike.training.random_pictures import signed
 from lifelike.training.task import Moment, Task
 
 if TYPE_CHECKING:
@@ -153,7 +155,7 @@ class PairTask(Task):
         """Per row of fixed held-out pairs: input, G_render, G_photo, difference, truth."""
         shown = slice(0, None, max(len(self.held_out) // SHEET_ROWS, 1))
         x, truth = (
-            to_signed(pictures[shown][:SHEET_ROWS]).to(self.fabric.device)
+            signed(torch.from_numpy(pictures[shown][:SHEET_ROWS]).to(self.fabric.device))
             for pictures in (self.held_out.render, self.held_out.photo)
         )
         net: dict[str, Any] = dict(self.average.items())
@@ -162,8 +164,7 @@ class PairTask(Task):
             a = net["render"].synthesis(latent.ws, features=latent.features)
             b = net["photo"].synthesis(latent.ws, features=latent.features)
         table = torch.stack([x, a, b, x + b - a, truth], 1)
-        pixels = ((table + 1) * 127.5).clamp(0, 255).byte().permute(0, 3, 1, 4, 2)
-        return Image.fromarray(pixels.flatten(2, 3).flatten(0, 1).cpu().numpy())
+        return picture_grid(table.flatten(0, 1), columns=table.shape[1])
 
     def export(self, folder: Path, card: dict[str, Any]) -> list[Path]:
         """The averaged networks: photo, render and encoder."""
