@@ -32,6 +32,8 @@ print("Blender", number)
 """
 # Variables that would lead Blender's own Python to this one's packages.
 _OTHER_PYTHONS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+_STEADY_MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "262144"}
+"""For the GNU C library: render buffers go back to the system at once. Without it Blender grew by 30 MB a shot."""
 
 
 @frozen
@@ -96,9 +98,9 @@ def scripts_folder() -> Path:
 
 
 def environment() -> dict[str, str]:
-    """This process's variables without those that would lead Blender's Python astray."""
+    """This process's variables, without those that would lead Blender's Python astray."""
     kept = {name: value for name, value in os.environ.items() if name not in _OTHER_PYTHONS}
-    return kept | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+    return _STEADY_MEMORY | kept | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 
 
 def _named(path: Path, by: str) -> Blender:
