@@ -26,6 +26,21 @@ from lifelike_protocol.messages import Array, FaceResult, Frame, Settings, Stage
 Report = Callable[[Stage, float], None]
 """Called often with the stage and the fraction of the whole job, 0…1; may raise to end the job."""
 
+
+@frozen
+class Listener:
+    """Who hears more of a run than how far it is.
+
+    error: called before each step of refinement or tuning with the root mean square of G_render(w⁺) − x, in display
+        values 0…1, and with None when a face's inversion is done.
+    preview: called at most once, with what the encoder's one pass comes to: pixels in the frame's own shape, dtype and
+        encoding. None: nobody asked, and none is made.
+    """
+
+    error: Callable[[float | None], None] = lambda error: None
+    preview: Callable[[Array], None] | None = None
+
+
 STARTS = {Stage.LOCATE: 0.0, Stage.ALIGN: 0.3, Stage.INVERT: 0.35, Stage.TRANSFER: 0.55, Stage.COMPOSITE: 0.85}
 """Where each stage begins on the way from 0 to 1."""
 
@@ -58,13 +73,20 @@ class Pipeline:
         self.transfer = Transfer(bundle)
 
     @torch.inference_mode()
-    def run(self, frame: Frame, settings: Settings, report: Report = lambda stage, fraction: None) -> PipelineResult:
+    def run(
+        self,
+        frame: Frame,
+        settings: Settings,
+        report: Report = lambda stage, fraction: None,
+        listener: Listener | None = None,
+    ) -> PipelineResult:
         """Give every face of a frame the photo look.
 
         Args:
             frame: the picture, with what is known of its faces.
             settings: strength and method; the bundle's name is not looked at.
             report: progress, and the way to cancel: what it raises ends the run.
+            listener: what else is told on the way.
 
         Raises:
             LifelikeError: NO_FACE, INVALID_SETTING, and whatever `report` raises.

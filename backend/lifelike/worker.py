@@ -17,7 +17,7 @@ from lifelike.bundles.file import weights_file
 from lifelike.devices import choose_device, give_memory_back
 from lifelike.faces import pretrained_landmarks
 from lifelike.failures import is_out_of_memory, out_of_memory
-from lifelike.pipeline import Pipeline
+from lifelike.pipeline import Listener, Pipeline
 from lifelike_protocol.messages import PROTOCOL_VERSION, Frame, Provenance, Result, Settings, Stage
 
 Report = Callable[[Stage, float], None]
@@ -71,7 +71,9 @@ class Worker:
         loaded = self._loaded
         return (loaded.name,) if loaded else ()
 
-    def work(self, job: str, frame: Frame, settings: Settings, report: Report) -> Result:
+    def work(
+        self, job: str, frame: Frame, settings: Settings, report: Report, listener: Listener | None = None
+    ) -> Result:
         """Run the pipeline on `frame`.
 
         Args:
@@ -79,6 +81,7 @@ class Worker:
             frame: the picture, (H, W, 3 or 4).
             settings: strength, bundle and method.
             report: called with the stage and the fraction 0…1; what it raises ends the work.
+            listener: hears of the inversion's error and gets the preview.
 
         Raises:
             LifelikeError: UNKNOWN_BUNDLE, INVALID_BUNDLE, NO_FACE, OUT_OF_MEMORY, or what `report` raised.
@@ -86,7 +89,7 @@ class Worker:
         started = time.perf_counter()
         try:
             bundle, pipeline = self._pipeline(settings.bundle, report)
-            outcome = pipeline.run(frame, settings, report)
+            outcome = pipeline.run(frame, settings, report, listener)
         except Exception as error:
             if is_out_of_memory(error):
                 # The traceback keeps the pipeline's arrays alive; let go of it before giving memory back.

@@ -19,11 +19,13 @@ from .inbox import Event, Inbox, JobQueue, take
 from .link import Link
 from .locations import default_connection_file
 from .messages import (
+    PROTOCOL_VERSION,
     Cancel,
     Frame,
     Goodbye,
     Hello,
     Message,
+    Preview,
     Progress,
     Result,
     Settings,
@@ -65,7 +67,7 @@ class Client:
         # Also closes a client that was forgotten, and before the interpreter ends.
         self._close = weakref.finalize(self, self._link.close)
         try:
-            self.server = self._ask(Hello(client=name), Welcome, timeout)
+            self.server = self._ask(Hello((PROTOCOL_VERSION,), name), Welcome, timeout)
             self._link.limits = Limits(max_side=self.server.max_side)
         except BaseException:
             self.close()
@@ -92,8 +94,12 @@ class Client:
         """Why the connection is over; None while it lives."""
         return self._link.error
 
-    def submit(self, frame: Frame, settings: Settings | None = None, job: str | None = None) -> str:
+    def submit(
+        self, frame: Frame, settings: Settings | None = None, job: str | None = None, *, preview: bool = False
+    ) -> str:
         """Sends one picture and returns the job's name. Leave `frame.pixels` unchanged until it is answered.
+
+        preview: whether a `Preview` is wanted where the settings ask for refinement or tuning.
 
         Raises:
             LifelikeError: what is wrong with the frame or the settings; BACKEND_GONE.
@@ -101,7 +107,7 @@ class Client:
         name = uuid.uuid4().hex if job is None else job
         self._inbox.open_job(name)
         try:
-            self._link.send(Submit(name, frame, settings or Settings()))
+            self._link.send(Submit(name, frame, settings or Settings(), preview))
         except BaseException:
             self._inbox.close_job(name)
             raise
@@ -131,7 +137,7 @@ class Client:
         event = take(queue, timeout)
         if event is None:
             raise LifelikeError(ErrorCode.TIMEOUT, "The backend has not finished in time.", "Wait, or cancel it.")
-        if not isinstance(event, Progress):
+        if isinstance(event, (Result, LifelikeError)):
             self._inbox.close_job(job)
         if isinstance(event, LifelikeError):
             raise event
@@ -143,6 +149,7 @@ class Client:
         settings: Settings | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         timeout: float | None = None,
+        on_preview: Callable[[Preview], None] | None = None,
     ) -> Result:
         """Sends one picture and waits for its result. Whatever ends the wait early cancels the job.
 
@@ -151,12 +158,13 @@ class Client:
             settings: how to work.
             on_progress: called with each `Progress`; an exception of it cancels the job and is passed on.
             timeout: seconds for all of it; None waits as long as the backend lives.
+            on_preview: called with the `Preview`, if there is one; nobody asks for it without.
 
         Raises:
             LifelikeError: as `submit` and `events`.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        job = self.submit(frame, settings)
+        job = self.submit(frame, settings, preview=on_preview is not None)
         queue = self._inbox.job(job)
         try:
             while True:
@@ -164,8 +172,10 @@ class Client:
                 event = self._next_event(job, queue, remaining)
                 if isinstance(event, Result):
                     return event
-                if on_progress:
+                if isinstance(event, Progress) and on_progress:
                     on_progress(event)
+                if isinstance(event, Preview) and on_preview:
+                    on_preview(event)
         finally:
             if self._inbox.close_job(job):
                 self._send_cancel(job)

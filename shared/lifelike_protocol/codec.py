@@ -14,12 +14,13 @@ import msgpack
 from cattrs import BaseValidationError, transform_error
 
 from .arrays import ArrayReader, ArrayWriter
-from .conversion import CONVERTER
+from .conversion import CONVERTERS
 from .errors import ErrorCode, LifelikeError
 from .messages import (
     CLIENT_MESSAGES,
     PROTOCOL_VERSION,
     SERVER_MESSAGES,
+    SPOKEN_VERSIONS,
     Error,
     Hello,
     Message,
@@ -30,6 +31,8 @@ __all__ = ["Limits", "as_exception", "as_message", "decode", "encode", "job_of",
 
 _READ_IN_ANY_VERSION = (Hello, Error)
 """Their layout never changes, so that two sides without a common version can still tell each other."""
+
+_SPOKEN = " and ".join(map(str, SPOKEN_VERSIONS))
 
 _REMEDY = "Make sure that the extension and the backend are of the same release of Lifelike."
 
@@ -42,7 +45,7 @@ def message_name(kind: type) -> str:
 _KINDS: dict[str, type] = {message_name(kind): kind for kind in (*CLIENT_MESSAGES, *SERVER_MESSAGES)}
 
 
-def encode(message: Message, limits: Limits | None = None) -> list[bytes | memoryview]:
+def encode(message: Message, limits: Limits | None = None, version: int = PROTOCOL_VERSION) -> list[bytes | memoryview]:
     """The frames to send: the header, then one buffer per array.
 
     Arrays in C order are not copied, so they must not change until they are sent; others are made contiguous.
@@ -50,6 +53,7 @@ def encode(message: Message, limits: Limits | None = None) -> list[bytes | memor
     Args:
         message: any message of `messages`.
         limits: what the message must keep to; by default `Limits()`.
+        version: the protocol version to say it in, one of `SPOKEN_VERSIONS`; fields newer than that are left out.
 
     Raises:
         LifelikeError: as `validate` does; MALFORMED for a value that no message can carry;
@@ -58,9 +62,9 @@ def encode(message: Message, limits: Limits | None = None) -> list[bytes | memor
     limits = limits or Limits()
     writer = ArrayWriter()
     try:
-        body = CONVERTER.unstructure(message)
+        body = CONVERTERS[version].unstructure(message)
         validate(message, limits)
-        head = {"lifelike": PROTOCOL_VERSION, "type": message_name(type(message)), "body": body}
+        head = {"lifelike": version, "type": message_name(type(message)), "body": body}
         header = cast(bytes, msgpack.packb(head, default=writer))
     except (TypeError, ValueError, OverflowError, AttributeError) as cause:
         raise LifelikeError(
@@ -84,17 +88,18 @@ def decode(parts: Sequence[Any], limits: Limits | None = None) -> Message:
     limits = limits or Limits()
     version, name, body = _read_header(parts, limits)
     kind = _KINDS.get(name)
-    if version != PROTOCOL_VERSION and kind not in _READ_IN_ANY_VERSION:
+    if version not in SPOKEN_VERSIONS and kind not in _READ_IN_ANY_VERSION:
         raise LifelikeError(
             ErrorCode.VERSION_MISMATCH,
-            f"A message came in protocol version {version}; this side speaks {PROTOCOL_VERSION}.",
+            f"A message came in protocol version {version}; this side speaks {_SPOKEN}.",
             _REMEDY,
         )
     if kind is None:
         raise LifelikeError(ErrorCode.UNKNOWN_MESSAGE, f"There is no message called {name!r:.40}.", _REMEDY)
     arrays = ArrayReader(parts[1:], limits.array_side)
     try:
-        message = cast(Message, CONVERTER.structure(arrays.place(body), kind))
+        converter = CONVERTERS.get(version, CONVERTERS[PROTOCOL_VERSION])
+        message = cast(Message, converter.structure(arrays.place(body), kind))
     except BaseValidationError as cause:
         raise _explain(name, cause) from cause
     arrays.check_all_placed()
@@ -135,11 +140,12 @@ def negotiate_version(offered: Sequence[int]) -> int:
     Raises:
         LifelikeError: VERSION_MISMATCH where there is none.
     """
-    if PROTOCOL_VERSION in offered:
-        return PROTOCOL_VERSION
+    common = set(SPOKEN_VERSIONS) & set(offered)
+    if common:
+        return max(common)
     raise LifelikeError(
         ErrorCode.VERSION_MISMATCH,
-        f"The client speaks protocol version {', '.join(map(str, offered)) or 'none'}, the backend {PROTOCOL_VERSION}.",
+        f"The client speaks protocol version {', '.join(map(str, offered)) or 'none'}, the backend {_SPOKEN}.",
         _REMEDY,
     )
 

@@ -12,12 +12,14 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
+import attrs
 import numpy as np
 from cattrs import Converter
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from cattrs.preconf.msgpack import MsgpackConverter, make_converter
 
 from .errors import ErrorCode, LifelikeError
-from .messages import LandmarkSource, Method, Stage
+from .messages import SPOKEN_VERSIONS, LandmarkSource, Method, Stage
 
 
 def _structure_exactly(kind: type) -> Callable[[Any, Any], Any]:
@@ -95,10 +97,29 @@ def _is_optional(kind: Any) -> bool:
     return get_origin(kind) in (Union, UnionType) and NoneType in get_args(kind)
 
 
-def _converter() -> MsgpackConverter:
+def _newer_fields(kind: type, version: int) -> dict[str, Any]:
+    """The fields of a message or value that a protocol version does not have."""
+    fields = attrs.fields(kind) if attrs.has(kind) else ()
+    return {one.name: override(omit=True) for one in fields if one.metadata.get("since", 1) > version}
+
+
+def _converter(version: int) -> MsgpackConverter:
     """Arrays pass through untouched both ways; `arrays` turns them into references and back."""
     converter = make_converter(forbid_extra_keys=True)
-    for kind in (int, str):
+
+    def has_newer_fields(kind: Any) -> bool:
+        return isinstance(kind, type) and bool(_newer_fields(kind, version))
+
+    converter.register_structure_hook_factory(
+        has_newer_fields,
+        lambda kind: make_dict_structure_fn(
+            kind, converter, _cattrs_forbid_extra_keys=True, **_newer_fields(kind, version)
+        ),
+    )
+    converter.register_unstructure_hook_factory(
+        has_newer_fields, lambda kind: make_dict_unstructure_fn(kind, converter, **_newer_fields(kind, version))
+    )
+    for kind in (bool, int, str):
         converter.register_structure_hook(kind, _structure_exactly(kind))
     converter.register_structure_hook(float, _structure_float)
     converter.register_unstructure_hook(float, _finite)
@@ -111,4 +132,5 @@ def _converter() -> MsgpackConverter:
     return converter
 
 
-CONVERTER = _converter()
+CONVERTERS = {version: _converter(version) for version in SPOKEN_VERSIONS}
+"""One for each protocol version."""

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from .codec import as_exception
 from .errors import ErrorCode, LifelikeError
-from .messages import Error, Message, Progress, Result
+from .messages import Error, Message, Preview, Progress, Result
 
-Event = Progress | Result
-JobQueue = SimpleQueue[Progress | Result | LifelikeError]
+Event = Progress | Preview | Result
+JobQueue = SimpleQueue[Progress | Preview | Result | LifelikeError]
 Item = TypeVar("Item")
 
 _WAIT_SLICE = 0.5
@@ -31,7 +31,7 @@ class Inbox:
 
     def deliver(self, message: Message) -> None:
         """On the link's thread."""
-        if isinstance(message, (Progress, Result, Error)) and message.job:
+        if isinstance(message, (Progress, Preview, Result, Error)) and message.job:
             with self._lock:
                 queue = self._jobs.get(message.job)
             if queue is not None:

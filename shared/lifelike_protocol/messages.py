@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
+
+SPOKEN_VERSIONS = (1, 2)
+"""A backend answers clients of all of these in their own version; a client speaks the newest."""
+
+SINCE_2 = {"since": 2}
+"""Metadata of a field that version 1 does not have: left out of its messages, refused in them."""
 
 Array = np.ndarray[Any, Any]
 
@@ -101,12 +107,40 @@ class Frame:
 
 
 @frozen
+class Inversion:
+    """How long to look for the latent after the encoder's one pass; both end earlier when nothing gets better.
+
+    refine: steps of the latent's refinement at most, 0…1000.
+    tune: steps of pivotal tuning of the generators' weights at most, 0…1000.
+    """
+
+    refine: int = 0
+    tune: int = 0
+
+
+@frozen
+class Restoration:
+    """How much of the input comes back where the inversion lost it, each 0…1.
+
+    Only for a decode, G_photo(w⁺); the difference keeps all of the input anyway. docs/inversion.md shows why these
+    defaults.
+    """
+
+    iris: float = 1.0
+    skin: float = 1.0
+    background: float = 1.0
+    accessories: float = 1.0
+
+
+@frozen
 class Settings:
     """How to work. strength 0…1; bundle: a name `status` lists, or a path on the backend's machine."""
 
     bundle: str = "builtin"
     strength: float = 1.0
     method: Method = Method.BUNDLE
+    inversion: Inversion = field(default=Inversion(), metadata=SINCE_2)
+    restoration: Restoration = field(default=Restoration(), metadata=SINCE_2)
 
 
 @frozen
@@ -151,19 +185,26 @@ class Provenance:
 
 @frozen
 class Hello:
-    """The first message of a connection: the protocol versions the client can speak."""
+    """The first message of a connection: the protocol versions the client can speak.
 
-    versions: tuple[int, ...] = (PROTOCOL_VERSION,)
+    It never changes, so a client that leaves `versions` out is one of version 1.
+    """
+
+    versions: tuple[int, ...] = (1,)
     client: str = ""
 
 
 @frozen
 class Submit:
-    """Asks for one picture. `job` is the client's own name for it, unique among its open jobs."""
+    """Asks for one picture. `job` is the client's own name for it, unique among its open jobs.
+
+    preview: whether a `Preview` is wanted where the settings ask for more than the encoder's one pass.
+    """
 
     job: str
     frame: Frame
     settings: Settings = Settings()
+    preview: bool = field(default=False, metadata=SINCE_2)
 
 
 @frozen
@@ -206,12 +247,29 @@ class Welcome:
 
 @frozen
 class Progress:
-    """A job advanced. fraction: 0…1 of the whole job. queue_position: jobs before this one."""
+    """A job advanced. fraction: 0…1 of the whole job. queue_position: jobs before this one.
+
+    error: while a face's inversion is refined or tuned, how far G_render(w⁺) is from the portrait: the root mean square
+    of the difference, in display values 0…1. None otherwise.
+    """
 
     job: str
     stage: Stage
     fraction: float
     queue_position: int = 0
+    error: float | None = field(default=None, metadata=SINCE_2)
+
+
+@frozen
+class Preview:
+    """What the encoder's one pass comes to, while a better picture is being made; at most one a job, since version 2.
+
+    pixels: the frame's own shape, dtype and encoding.
+    """
+
+    job: str
+    pixels: Array
+    encoding: Encoding
 
 
 @frozen
@@ -279,7 +337,7 @@ class Goodbye:
 
 
 CLIENT_MESSAGES = (Hello, Submit, Cancel, Ping, StatusRequest, Shutdown)
-SERVER_MESSAGES = (Welcome, Progress, Result, Error, Pong, Status, Goodbye)
+SERVER_MESSAGES = (Welcome, Progress, Preview, Result, Error, Pong, Status, Goodbye)
 Message = (
     Hello
     | Submit
@@ -289,6 +347,7 @@ Message = (
     | Shutdown
     | Welcome
     | Progress
+    | Preview
     | Result
     | Error
     | Pong

@@ -10,16 +10,32 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from attrs import frozen
+from attrs import asdict, frozen
 
 from .errors import ErrorCode, LifelikeError
-from .messages import Array, Encoding, FaceHint, FaceResult, Frame, Hello, Message, Progress, Result, Settings, Submit
+from .messages import (
+    Array,
+    Encoding,
+    FaceHint,
+    FaceResult,
+    Frame,
+    Hello,
+    Message,
+    Preview,
+    Progress,
+    Result,
+    Settings,
+    Submit,
+)
 
 PIXEL_TYPES = ("uint8", "float16", "float32")
 ENCODING_KINDS = ("display", "scene_linear")
 MAX_SIDE = 16384
 MAX_NAME = 4096
 """Characters of a job's or a bundle's name."""
+MAX_STEPS = 1000
+"""Of refinement and of tuning: Abdal et al. (arXiv 1904.03189) take at most 5000 from nowhere, Roich et al.
+(arXiv 2106.05744) 350 from a pivot; more only keeps a backend busy."""
 _FINITE_BLOCK = 1 << 18
 """Values looked at in one go: small enough to stay in the processor's cache."""
 
@@ -58,8 +74,13 @@ def validate(message: Message, limits: Limits) -> None:
         _check_face_count(len(message.faces), limits)
         for face in message.faces:
             _check_face_result(face, limits)
+    elif isinstance(message, Preview):
+        _check_pixels(message.pixels, limits)
+        _check_encoding(message.encoding)
     elif isinstance(message, Progress):
         _check_range("fraction", message.fraction, 0.0, 1.0)
+        if message.error is not None:
+            _check_range("inversion's error", message.error, 0.0, math.inf)
         if message.queue_position < 0:
             raise LifelikeError(ErrorCode.INVALID_SETTING, "A queue position is negative.", "Count from 0.")
     elif isinstance(message, Hello) and not message.versions:
@@ -69,6 +90,10 @@ def validate(message: Message, limits: Limits) -> None:
 def _check_settings(settings: Settings) -> None:
     _check_name("bundle", settings.bundle)
     _check_range("strength", settings.strength, 0.0, 1.0)
+    _check_range("number of refinement steps", settings.inversion.refine, 0, MAX_STEPS)
+    _check_range("number of tuning steps", settings.inversion.tune, 0, MAX_STEPS)
+    for name, share in asdict(settings.restoration).items():
+        _check_range(f"restoration of the {name}", share, 0.0, 1.0)
 
 
 def _check_frame(frame: Frame, limits: Limits) -> None:

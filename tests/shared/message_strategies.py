@@ -53,7 +53,15 @@ encodings = st.builds(
     gamma=st.floats(0.1, 5),
     ocio_config=texts,
 )
-settings = st.builds(m.Settings, bundle=names, strength=fractions, method=st.sampled_from(m.Method))
+steps = st.integers(0, 1000)
+settings = st.builds(
+    m.Settings,
+    bundle=names,
+    strength=fractions,
+    method=st.sampled_from(m.Method),
+    inversion=st.builds(m.Inversion, refine=steps, tune=steps),
+    restoration=st.builds(m.Restoration, iris=fractions, skin=fractions, background=fractions, accessories=fractions),
+)
 
 
 @st.composite
@@ -85,7 +93,7 @@ def face_results(draw: st.DrawFn) -> m.FaceResult:
     )
 
 
-submits = st.builds(m.Submit, job=names, frame=frames(), settings=settings)
+submits = st.builds(m.Submit, job=names, frame=frames(), settings=settings, preview=st.booleans())
 results = st.builds(
     m.Result,
     job=names,
@@ -107,8 +115,14 @@ BY_KIND: dict[type, st.SearchStrategy[Any]] = {
     m.Shutdown: st.just(m.Shutdown()),
     m.Welcome: st.builds(m.Welcome, version=integers, server=texts, device=texts, pid=counts, max_side=counts),
     m.Progress: st.builds(
-        m.Progress, job=texts, stage=st.sampled_from(m.Stage), fraction=fractions, queue_position=counts
+        m.Progress,
+        job=texts,
+        stage=st.sampled_from(m.Stage),
+        fraction=fractions,
+        queue_position=counts,
+        error=st.none() | fractions,
     ),
+    m.Preview: st.builds(m.Preview, job=texts, pixels=pixels(), encoding=encodings),
     m.Result: results,
     m.Error: st.builds(m.Error, code=texts, what=texts, remedy=texts, job=texts),
     m.Pong: st.builds(m.Pong, token=integers),

@@ -124,6 +124,30 @@ def test_both_sides_pick_a_common_version() -> None:
         assert caught.value.code is ErrorCode.VERSION_MISMATCH
 
 
+def test_a_client_of_version_1_is_spoken_to_in_version_1() -> None:
+    """Old headers are read with today's defaults, and answers hold no field that the old side would refuse."""
+    frame = messages.Frame(np.zeros((2, 2, 3), np.uint8))
+    old = codec.encode(messages.Submit("job", frame, messages.Settings(strength=0.25), preview=True), version=1)
+    head = msgpack.unpackb(old[0])
+    assert head["lifelike"] == 1
+    assert set(head["body"]) == {"job", "frame", "settings"}
+    assert set(head["body"]["settings"]) == {"bundle", "strength", "method"}
+    read = codec.decode(old)
+    assert isinstance(read, messages.Submit)
+    assert read.settings == messages.Settings(strength=0.25)
+    assert not read.preview
+    assert codec.negotiate_version((1,)) == 1
+
+
+def test_what_is_newer_than_its_header_is_refused() -> None:
+    head = msgpack.unpackb(codec.encode(messages.Progress("job", messages.Stage.INVERT, 0.5, error=0.1))[0])
+    assert codec.decode([msgpack.packb(head)])
+    head["lifelike"] = 1
+    with pytest.raises(LifelikeError) as caught:
+        codec.decode([msgpack.packb(head)])
+    assert caught.value.code is ErrorCode.MALFORMED
+
+
 @pytest.mark.parametrize("code", list(ErrorCode))
 def test_errors_cross_the_wire(code: ErrorCode) -> None:
     sent = LifelikeError(code, "It broke.", "Mend it.")

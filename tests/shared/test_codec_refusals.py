@@ -95,11 +95,11 @@ def test_unknown_message() -> None:
 
 
 def test_wrong_version() -> None:
-    assert refusal_of_changed(lambda head: head.update(lifelike=2)) is ErrorCode.VERSION_MISMATCH
+    assert refusal_of_changed(lambda head: head.update(lifelike=99)) is ErrorCode.VERSION_MISMATCH
 
 
 def test_wrong_version_is_told_before_what_it_might_have_changed() -> None:
-    head = {"lifelike": 2, "type": "dance", "body": {"what": {"buffer": "?", "dtype": 0, "shape": 0}}}
+    head = {"lifelike": 99, "type": "dance", "body": {"what": {"buffer": "?", "dtype": 0, "shape": 0}}}
     assert refusal([msgpack.packb(head)]) is ErrorCode.VERSION_MISMATCH
 
 
@@ -224,6 +224,23 @@ def test_mask_of_another_size_than_the_picture() -> None:
 def test_strength_outside_its_range(strength: float) -> None:
     code = refusal_of_changed(lambda head: head["body"]["settings"].update(strength=strength))
     assert code is ErrorCode.INVALID_SETTING
+
+
+@pytest.mark.parametrize(
+    ("group", "field", "value"),
+    [("inversion", "refine", -1), ("inversion", "refine", 1001), ("inversion", "tune", 10**9),
+     ("restoration", "iris", -0.1), ("restoration", "skin", 1.1), ("restoration", "background", 2),
+     ("restoration", "accessories", -1)],
+)  # fmt: skip
+def test_inversion_and_restoration_outside_their_range(group: str, field: str, value: float) -> None:
+    code = refusal_of_changed(lambda head: head["body"]["settings"][group].update({field: value}))
+    assert code is ErrorCode.INVALID_SETTING
+
+
+@pytest.mark.parametrize(("group", "field", "value"), [("inversion", "refine", 2.5), ("inversion", "tune", True)])
+def test_steps_that_are_no_whole_number(group: str, field: str, value: object) -> None:
+    code = refusal_of_changed(lambda head: head["body"]["settings"][group].update({field: value}))
+    assert code is ErrorCode.MALFORMED
 
 
 @pytest.mark.parametrize("strength", [float("nan"), float("inf")])

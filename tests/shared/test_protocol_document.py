@@ -24,6 +24,8 @@ VALUES = {
     "face hint": messages.FaceHint,
     "source": messages.Source,
     "settings": messages.Settings,
+    "inversion": messages.Inversion,
+    "restoration": messages.Restoration,
     "face result": messages.FaceResult,
     "provenance": messages.Provenance,
     "bundle summary": messages.BundleSummary,

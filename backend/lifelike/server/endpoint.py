@@ -10,7 +10,7 @@ import zmq
 from lifelike.server.options import ServeOptions
 from lifelike_protocol.codec import Limits, encode
 from lifelike_protocol.connection import ConnectionInfo, generate_keys, server_socket
-from lifelike_protocol.messages import Message
+from lifelike_protocol.messages import PROTOCOL_VERSION, Message
 
 # float32 RGBA
 BYTES_PER_PIXEL = 16
@@ -54,9 +54,9 @@ class Endpoint:
             return None
         return client.bytes, parts
 
-    def send(self, client: bytes, message: Message) -> Delivery:
-        """Encode and hand over `message`."""
-        return self.send_parts(client, encode(message, self._limits))
+    def send(self, client: bytes, message: Message, version: int = PROTOCOL_VERSION) -> Delivery:
+        """Encode and hand over `message`, in the protocol version that was agreed on."""
+        return self.send_parts(client, encode(message, self._limits, version))
 
     def send_parts(self, client: bytes, parts: list[bytes | memoryview]) -> Delivery:
         """Hand over an encoded message without copying."""

@@ -8,7 +8,7 @@ import time
 from collections import deque
 
 from lifelike_protocol.errors import ErrorCode, LifelikeError
-from lifelike_protocol.messages import Frame, Settings
+from lifelike_protocol.messages import PROTOCOL_VERSION, Frame, Settings
 
 
 class Job:
@@ -17,8 +17,20 @@ class Job:
     `cancelled` is read by the working thread; what follows it belongs to the speaking one alone.
     """
 
-    def __init__(self, client: bytes, name: str, frame: Frame, settings: Settings) -> None:
+    def __init__(
+        self,
+        client: bytes,
+        name: str,
+        frame: Frame,
+        settings: Settings,
+        preview: bool = False,
+        version: int = PROTOCOL_VERSION,
+    ) -> None:
         self.client = client
+        self.preview = preview
+        """Whether the client wants one."""
+        self.version = version
+        """Of the protocol, as the client speaks it."""
         self.name = name
         self.frame = frame
         self.settings = settings

@@ -24,6 +24,7 @@ from lifelike.worker import Worker, versions
 from lifelike_protocol.codec import Limits, as_message, decode, job_of, negotiate_version
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import (
+    PROTOCOL_VERSION,
     Cancel,
     Goodbye,
     Hello,
@@ -59,6 +60,7 @@ class ClientRecord:
 
     name: str
     heard_at: float
+    version: int
 
 
 class Server:
@@ -177,7 +179,7 @@ class Server:
     def _on_hello(self, message: Hello, client: bytes) -> None:
         version = negotiate_version(message.versions)
         self._forget_the_silent()
-        self._clients[client] = ClientRecord(message.client, time.monotonic())
+        self._clients[client] = ClientRecord(message.client, time.monotonic(), version)
         server = f"lifelike {versions()['lifelike']}"
         self._send(client, Welcome(version, server, self._worker.device, os.getpid(), self._limits.max_side))
 
@@ -191,7 +193,8 @@ class Server:
             raise LifelikeError(
                 ErrorCode.INVALID_SETTING, f"A job named {message.job!r} is open.", "Give each job its own name."
             )
-        job = Job(client, message.job, message.frame, message.settings)
+        version = self._clients[client].version
+        job = Job(client, message.job, message.frame, message.settings, message.preview, version)
         position = self._queue.add(job)
         self._jobs[client, job.name] = job
         self._send(client, Progress(job.name, Stage.QUEUED, 0.0, position))
@@ -237,7 +240,9 @@ class Server:
     # Messages out.
 
     def _send(self, client: bytes, message: Message) -> None:
-        self._check_delivery(client, self._endpoint.send(client, message))
+        known = self._clients.get(client)
+        version = PROTOCOL_VERSION if known is None else known.version
+        self._check_delivery(client, self._endpoint.send(client, message, version))
 
     def _check_delivery(self, client: bytes, delivery: Delivery) -> None:
         """Drop a client that is gone, and its jobs with it. A full line only loses the message at hand."""
@@ -258,7 +263,7 @@ class Server:
             delivery = self._endpoint.send_parts(note.job.client, note.parts)
             if note.last:
                 self._close(note.job)
-            else:
+            elif not note.once:
                 note.job.last_progress = note.parts
             # A client that never reads its answer would keep the picture in memory for ever.
             lost = note.last and delivery is Delivery.FULL
@@ -308,5 +313,5 @@ class Server:
         for job in list(self._jobs.values()):
             job.cancelled.set()
             self._answer_with(job, gone)
-        for client in list(self._clients):
-            self._endpoint.send(client, Goodbye(self._end_reason))
+        for client, record in list(self._clients.items()):
+            self._endpoint.send(client, Goodbye(self._end_reason), record.version)

@@ -18,11 +18,13 @@ WAKE_ADDRESS = "inproc://lifelike-outbox"
 
 @frozen
 class Note:
-    """One encoded message for the client of `job`; `last` when it is the job's answer."""
+    """One encoded message for the client of `job`; `last` when it is the job's answer, `once` when it is no progress,
+    which is told again while nothing new happens."""
 
     job: Job
     parts: Parts
     last: bool
+    once: bool = False
 
 
 class Outbox:

@@ -6,16 +6,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 from lifelike.devices import trim_heap
 from lifelike.failures import explain
+from lifelike.pipeline import Listener
 from lifelike.server.jobs import Job, JobQueue
 from lifelike.server.outbox import Note, Outbox, Parts
 from lifelike.worker import Worker
 from lifelike_protocol.codec import Limits, as_message, encode
 from lifelike_protocol.errors import ErrorCode, LifelikeError
-from lifelike_protocol.messages import Progress, Stage
+from lifelike_protocol.messages import Array, Preview, Progress, Stage
 
 # Twenty messages a second are enough for a smooth bar.
 PROGRESS_SECONDS = 0.05
@@ -86,9 +88,12 @@ class Workbench:
     def _answer(self, job: Job) -> Parts:
         """Work on `job`; every failure becomes the answer."""
         try:
-            return encode(self._worker.work(job.name, job.frame, job.settings, ProgressReport(self, job)), self._limits)
+            report = ProgressReport(self, job)
+            listener = Listener(report.hear_error, partial(self.preview, job) if job.preview else None)
+            result = self._worker.work(job.name, job.frame, job.settings, report, listener)
+            return encode(result, self._limits, job.version)
         except Exception as error:
-            return encode(as_message(self._told(job, error), job.name))
+            return encode(as_message(self._told(job, error), job.name), version=job.version)
 
     def _told(self, job: Job, error: Exception) -> LifelikeError:
         """What to answer, with the details in the log.
@@ -103,10 +108,15 @@ class Workbench:
             log.info("job %s ended: %s", job.name, failure)
         return failure
 
-    def progress(self, job: Job, stage: Stage, fraction: float) -> None:
-        """Tell the client of `job` how far it is."""
-        parts = encode(Progress(job.name, stage, min(max(fraction, 0.0), 1.0)))
-        self._outbox.post(Note(job, parts, last=False))
+    def progress(self, job: Job, stage: Stage, fraction: float, error: float | None = None) -> None:
+        """Tell the client of `job` how far it is, and how far off its inversion."""
+        progress = Progress(job.name, stage, min(max(fraction, 0.0), 1.0), error=error)
+        self._outbox.post(Note(job, encode(progress, version=job.version), last=False))
+
+    def preview(self, job: Job, pixels: Array) -> None:
+        """Show the client of `job` what there is already."""
+        parts = encode(Preview(job.name, pixels, job.frame.encoding), self._limits, job.version)
+        self._outbox.post(Note(job, parts, last=False, once=True))
 
 
 class ProgressReport:
@@ -117,6 +127,11 @@ class ProgressReport:
         self._job = job
         self._stages: set[Stage] = set()
         self._sent_at = 0.0
+        self._error: float | None = None
+
+    def hear_error(self, error: float | None) -> None:
+        """How far off the inversion is now, told with the next progress; None: it is over."""
+        self._error = error
 
     def __call__(self, stage: Stage, fraction: float) -> None:
         """Called by the pipeline as often as it likes.
@@ -132,7 +147,7 @@ class ProgressReport:
             return
         self._stages.add(stage)
         self._sent_at = now
-        self._bench.progress(self._job, stage, fraction)
+        self._bench.progress(self._job, stage, fraction, self._error)
 
 
 def cancelled() -> LifelikeError:
