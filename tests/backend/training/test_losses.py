@@ -25,6 +25,7 @@ from lifelike.training.losses.features import activations
 from lifelike.training.losses.geometry import edge_distance
 from lifelike.training.losses.identity import identity
 from lifelike.training.losses.lab import srgb_to_lab
+from lifelike.training.losses.reconstruction import detail_energy
 from lifelike.training.losses.structure import coarse_pictures
 from made_up_pairs import draw_face
 
@@ -173,6 +174,30 @@ def test_a_generator_follows_geometry() -> None:
 
 
 # -- identity --------------------------------------------------------------------------------------------
+
+
+def test_detail_energy_sees_softness_and_not_where_each_grain_lies() -> None:
+    torch.manual_seed(0)
+    sharp, other = (0.1 * torch.randn(1, 3, 256, 256) for _ in range(2))
+    soft = torch.nn.functional.avg_pool2d(torch.nn.functional.pad(sharp, (1, 1, 1, 1), mode="reflect"), 3, 1)
+    everywhere = torch.ones(1, 1, 256, 256)
+    assert detail_energy(sharp, sharp, everywhere) == 0
+    assert detail_energy(soft, sharp, everywhere) > 4 * detail_energy(other, sharp, everywhere)
+    assert detail_energy(soft, sharp, 0 * everywhere) == 0
+
+
+def test_detail_energy_sharpens_a_soft_picture() -> None:
+    torch.manual_seed(0)
+    target = 0.1 * torch.randn(1, 3, 32, 32)
+    picture = (0.2 * target).requires_grad_(True)
+    everywhere = torch.ones(1, 1, 32, 32)
+    before = float(detail_energy(picture, target, everywhere).detach())
+    optimiser = torch.optim.Adam([picture], 0.01)
+    for _ in range(30):
+        optimiser.zero_grad()
+        detail_energy(picture, target, everywhere).backward()
+        optimiser.step()
+    assert float(detail_energy(picture, target, everywhere).detach()) < 0.2 * before
 
 
 def test_identity_reaches_the_generator_only() -> None:

@@ -19,6 +19,7 @@ from lifelike.bundles.assembly import assemble_bundle
 from lifelike.cli import app
 from lifelike.networks.stylegan2 import Generator, GeneratorSettings
 from lifelike.training.networks import load_encoder, load_generator
+from lifelike.training.pair.augmentation import finest_band, paired_jitter
 from lifelike.training.pair.settings import EncoderSizes, PairData, PairRates, PairSettings, PairWeights
 from lifelike.training.pair.start import shrink_weights
 from lifelike.training.pair.task import PairTask
@@ -102,8 +103,26 @@ def test_renders_without_a_photo_look_train_no_paired_term(heads: Path) -> None:
     settings = small(heads, adversarial_from=10**9, texture_unpaired=0.0)
     task = started(evolve(settings, data=evolve(settings.data, faces=(str(heads),), share_faces=1.0)))
     values = advance(task, 0)
-    assert values["photo"] == values["difference"] == values["texture"] == 0
+    assert values["photo"] == values["difference"] == values["texture"] == values["detail"] == 0
     assert values["render"] > 0
+
+
+def test_half_of_the_jittered_pictures_keep_their_grain() -> None:
+    torch.manual_seed(0)
+    grain = (torch.rand(200, 1, 16, 16) > 0.5).float()
+    (moved,) = paired_jitter([grain])
+    inner = moved[:, :, 4:-4, 4:-4]
+    kept = ((inner - inner.round()).abs().amax((1, 2, 3)) < 1e-4).float().mean()
+    assert 0.35 < float(kept) < 0.65
+
+
+def test_the_discriminator_sees_detail_and_neither_colour_nor_light() -> None:
+    torch.manual_seed(0)
+    ramp = torch.linspace(-0.5, 0.5, 32).expand(1, 3, 32, 32) + torch.tensor([0.1, 0.0, -0.2])[:, None, None]
+    grain = 0.05 * torch.randn(1, 3, 32, 32)
+    inside = (..., slice(2, -2), slice(2, -2))
+    assert float(finest_band(ramp)[inside].abs().max()) < 1e-4
+    assert float(finest_band(ramp + grain)[inside].std()) > 0.2
 
 
 def test_accumulated_parts_make_the_same_size_of_update(heads: Path) -> None:

@@ -28,9 +28,9 @@ from lifelike.training.descent import Descent, place
 from lifelike.training.losses.adversarial import discriminator_adversarial, generator_adversarial, r1_penalty
 from lifelike.training.losses.identity import identity
 from lifelike.training.losses.latents import latent_offsets
-from lifelike.training.losses.reconstruction import pyramid_l1, texture_energy
+from lifelike.training.losses.reconstruction import detail_energy, pyramid_l1, texture_energy
 from lifelike.training.networks import load_identity
-from lifelike.training.pair.augmentation import discriminator_augmentation
+from lifelike.training.pair.augmentation import discriminator_augmentation, finest_band
 from lifelike.training.pair.batches import Batch
 from lifelike.training.pair.data import load_training_data
 from lifelike.training.pair.settings import PairSettings, encoder_settings
@@ -111,18 +111,20 @@ class PairTask(Task):
         paired = weight * batch.paired[:, None, None, None]
         known = weight * torch.where(batch.paired > 0, 1.0, s.texture_unpaired)[:, None, None, None]
         textures = [texture_energy(picture, batch.photo, known, SCALES) for picture in (b, difference)]
+        details = [detail_energy(picture, batch.photo, known, SCALES) for picture in (b, difference)]
         terms = {
             "render": s.render * pyramid_l1(a, batch.render, weight, fine=1.0),
             "photo": s.photo * pyramid_l1(b, batch.photo, paired),
             "difference": s.difference * pyramid_l1(difference, batch.photo, paired),
             "texture": s.texture * (textures[0] + textures[1]),
+            "detail": s.detail * (details[0] + details[1]),
             "offsets": s.offsets * latent_offsets(latent.ws),
         }
         shown = shown_pictures(b, difference, batch, moment.step)
         say = min(max((moment.pictures - s.adversarial_from) / max(s.adversarial_rise, 1), 0.0), 1.0)
         if say > 0:
             self.critic.requires_grad_(False)
-            logits = self.critic(discriminator_augmentation(shown))
+            logits = self.critic(finest_band(discriminator_augmentation(shown)))
             terms["adversarial"] = s.adversarial * say * generator_adversarial(logits)
         if self.embedder is not None:
             target = self.embedder(batch.render).detach()
@@ -133,11 +135,11 @@ class PairTask(Task):
         """The discriminator's terms on real photo looks and on made ones."""
         s = self.settings.weights
         self.critic.requires_grad_(True)
-        logits = self.critic(discriminator_augmentation(torch.cat([real[: len(fake)], fake])))
+        logits = self.critic(finest_band(discriminator_augmentation(torch.cat([real[: len(fake)], fake]))))
         real_logits, fake_logits = logits.chunk(2)
         terms = {"critic": discriminator_adversarial(real_logits, fake_logits)}
         if moment.step % s.r1_every == 0:
-            penalty = r1_penalty(self.critic, discriminator_augmentation(real[:4]))
+            penalty = r1_penalty(self.critic, finest_band(discriminator_augmentation(real[:4])))
             terms["r1"] = s.r1_gamma * s.r1_every * penalty
         return terms
 
