@@ -18,7 +18,7 @@ from lifelike.evaluation.ablation.variants import read_variants
 from lifelike.inversion import invert
 from lifelike.networks.identity import IdentityNetwork
 from lifelike.networks.weights import save_weights
-from lifelike.refinement import refine
+from lifelike.inversion import refine
 from lifelike_protocol.errors import LifelikeError
 from made_up_pairs import write_pairs
 from small_bundle import small_bundle

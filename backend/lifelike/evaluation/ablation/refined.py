@@ -9,8 +9,7 @@ from lifelike.bundles import Bundle
 from lifelike.evaluation.judges import to_pictures, to_portraits
 from lifelike.evaluation.material import Batch, Pictures
 from lifelike.evaluation.report import Subject
-from lifelike.inversion import invert
-from lifelike.refinement import refine
+from lifelike.inversion import invert, refine
 from lifelike.transfer import Transfer
 from lifelike_protocol.messages import Method
 

@@ -36,7 +36,7 @@ class AblationSettings:
     variants: which of the known ones, see `VARIANTS`; changes: further ones, a name and the changed settings each, such
         as ``"strong colour" = ["render.terms.colour=5"]``.
     method: how the bundles are applied.
-    refine_steps: of `lifelike.refinement` after the encoder; 0 is the encoder alone.
+    refine_steps: of `lifelike.inversion.refine` after the encoder; 0 is the encoder alone.
     pictures: at most so many are measured, evenly chosen; 0 takes all.
     photo, render, encoder: settings of the trainings. What is named above goes before what stands in them.
     """
