@@ -171,13 +171,20 @@ class FaceResult:
 
 @frozen
 class Provenance:
-    """What made a result: enough to make it again."""
+    """What made a result: enough to make it again, and under which terms.
+
+    licence: of the bundle. non_commercial: whether its terms allow non-commercial use alone.
+    citation: the works its authors ask to have named, one a line.
+    """
 
     bundle: str
     bundle_sha256: str
     settings: Settings
     device: str
     versions: dict[str, str]
+    licence: str = field(default="", metadata=SINCE_2)
+    non_commercial: bool = field(default=False, metadata=SINCE_2)
+    citation: str = field(default="", metadata=SINCE_2)
 
 
 # From the client.

@@ -102,7 +102,15 @@ results = st.builds(
     faces=st.lists(face_results(), max_size=2).map(tuple),
     timings=st.dictionaries(texts, numbers, max_size=3),
     provenance=st.builds(
-        m.Provenance, bundle=texts, bundle_sha256=texts, settings=settings, device=texts, versions=versions
+        m.Provenance,
+        bundle=texts,
+        bundle_sha256=texts,
+        settings=settings,
+        device=texts,
+        versions=versions,
+        licence=texts,
+        non_commercial=st.booleans(),
+        citation=texts,
     ),
 )
 bundles = st.builds(m.BundleSummary, name=texts, resolution=counts, licence=texts, description=texts, sha256=texts)

@@ -139,6 +139,31 @@ def test_a_client_of_version_1_is_spoken_to_in_version_1() -> None:
     assert codec.negotiate_version((1,)) == 1
 
 
+def test_terms_reach_a_client_that_knows_them_and_no_other() -> None:
+    settings = messages.Settings()
+    terms = {"licence": "CC-BY-NC-4.0", "non_commercial": True, "citation": "First work\nSecond work"}
+    sent = messages.Result(
+        "job",
+        np.zeros((2, 2, 3), np.uint8),
+        messages.Encoding(),
+        (),
+        {},
+        messages.Provenance("b", "", settings, "cpu", {}, **terms),
+    )
+    for version, told in ((2, terms), (1, {})):
+        parts = codec.encode(sent, version=version)
+        head = msgpack.unpackb(parts[0])
+        assert {key: value for key, value in head["body"]["provenance"].items() if key in terms} == told
+        received = codec.decode(parts)
+        assert isinstance(received, messages.Result)
+        assert received.provenance == messages.Provenance("b", "", settings, "cpu", {}, **told)
+    head["lifelike"] = 2
+    head["body"]["provenance"]["non_commercial"] = 1
+    with pytest.raises(LifelikeError) as caught:
+        codec.decode([msgpack.packb(head), *parts[1:]])
+    assert caught.value.code is ErrorCode.MALFORMED
+
+
 def test_what_is_newer_than_its_header_is_refused() -> None:
     head = msgpack.unpackb(codec.encode(messages.Progress("job", messages.Stage.INVERT, 0.5, error=0.1))[0])
     assert codec.decode([msgpack.packb(head)])
