@@ -3,28 +3,27 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from attrs import define, evolve, frozen
-from torch import Tensor, nn
+from torch import Tensor
 
 from lifelike.bundles.bundle import Bundle
 from lifelike.faces.alignment import align, transform_points
 from lifelike.faces.compositing import composite, face_mask, mask_box, soft_mask
 from lifelike.faces.landmarks import LocatedFace, locate_faces
 from lifelike.faces.likeness import landmark_drift, likeness_warnings, portrait_similarity
+from lifelike.faces.regions import Regions, face_regions
 from lifelike.imaging.colour import from_display, to_display
-from lifelike.inversion import invert
+from lifelike.inversion import WeightChange, invert, refine, tune
 from lifelike.networks.encoder import Latent
+from lifelike.restoration import needed
+from lifelike.stage_clock import STARTS, STARTS_LOOKING_LONGER, Report, StageClock, layers_of
 from lifelike.transfer import Transfer
-from lifelike_protocol.messages import Array, FaceResult, Frame, Settings, Stage
-
-Report = Callable[[Stage, float], None]
-"""Called often with the stage and the fraction of the whole job, 0…1; may raise to end the job."""
+from lifelike_protocol.messages import Array, FaceResult, Frame, Inversion, Method, Settings, Stage
 
 
 @frozen
@@ -41,8 +40,8 @@ class Listener:
     preview: Callable[[Array], None] | None = None
 
 
-STARTS = {Stage.LOCATE: 0.0, Stage.ALIGN: 0.3, Stage.INVERT: 0.35, Stage.TRANSFER: 0.55, Stage.COMPOSITE: 0.85}
-"""Where each stage begins on the way from 0 to 1."""
+FIRST_PASS, PREVIEWED = 0.03, 0.08
+"""Where, within such an inversion, the encoder's one pass and the preview end."""
 
 
 @frozen
@@ -56,13 +55,26 @@ class PipelineResult:
 
 @define
 class Portrait:
-    """One face on its way. before, after: (R, R, 3) float32, 0…1; transform: (3, 3), portrait to frame."""
+    """One face on its way.
+
+    before, after: (R, R, 3) float32, 0…1. transform: (3, 3), portrait to frame. change: what tuning found.
+    """
 
     face: LocatedFace
     before: Array
     transform: Array
     latent: Latent | None = None
+    change: WeightChange | None = None
     after: Array | None = None
+
+    @property
+    def landmarks(self) -> Array:
+        """(68, 2), portrait pixels."""
+        return transform_points(np.linalg.inv(self.transform), self.face.landmarks)
+
+    def regions(self) -> Regions:
+        """Where the parts of the face are."""
+        return face_regions(self.before, self.landmarks)
 
 
 class Pipeline:
@@ -91,19 +103,24 @@ class Pipeline:
         Raises:
             LifelikeError: NO_FACE, INVALID_SETTING, and whatever `report` raises.
         """
-        clock = StageClock(report)
+        listener = listener or Listener()
+        longer = settings.inversion.refine + settings.inversion.tune > 0
+        clock = StageClock(report, STARTS_LOOKING_LONGER if longer else STARTS)
         with clock.stage(Stage.LOCATE):
             display = to_display(frame.pixels, frame.encoding)
             locator = None if self.bundle.locator is None else self.bundle.locator.locate
             faces = locate_faces(display, frame.faces, locator, str(self.bundle.device))
         with clock.stage(Stage.ALIGN):
             portraits = [self._align(display, face) for face in clock.each(faces)]
-        with clock.stage(Stage.INVERT), clock.inside(self.bundle.encoder.down):
-            for portrait in clock.each(portraits):
-                portrait.latent = invert(self.bundle, to_tensor(portrait.before))
-        with clock.stage(Stage.TRANSFER), clock.inside(self.bundle.photo.synthesis.children()):
-            for portrait in clock.each(portraits):
-                portrait.after = self._transfer(portrait, settings)
+        with clock.stage(Stage.INVERT):
+            self._invert(portraits, clock, FIRST_PASS if longer else 1.0)
+            if longer and listener.preview is not None:
+                with clock.part(FIRST_PASS, PREVIEWED):
+                    listener.preview(self._preview(display, portraits, settings, clock, frame))
+            if longer:
+                self._look_longer(portraits, settings.inversion, clock, listener)
+        with clock.stage(Stage.TRANSFER):
+            self._transfer(portraits, settings, clock)
         with clock.stage(Stage.COMPOSITE):
             changed, results = display, []
             for portrait in clock.each(portraits):
@@ -116,20 +133,76 @@ class Pipeline:
         aligned = align(display, face.landmarks, self.bundle.card.resolution)
         return Portrait(face, aligned.portrait, aligned.transform)
 
-    def _transfer(self, portrait: Portrait, settings: Settings) -> Array:
-        assert portrait.latent is not None
-        made = self.transfer.apply(to_tensor(portrait.before), portrait.latent, settings.method, settings.strength)
-        return to_picture(made)
+    def _invert(self, portraits: list[Portrait], clock: StageClock, share: float) -> None:
+        """The encoder's one pass, the first `share` of the stage."""
+        with clock.part(0.0, share), clock.inside(layers_of(self.bundle.encoder)):
+            for portrait in clock.each(portraits):
+                portrait.latent = invert(self.bundle, to_tensor(portrait.before))
 
-    def _composite(self, display: Array, portrait: Portrait) -> tuple[Array, FaceResult]:
-        """The frame with one face put back, and what is said of that face."""
-        face, before, after = portrait.face, portrait.before, portrait.after
+    def _preview(
+        self, display: Array, portraits: list[Portrait], settings: Settings, clock: StageClock, frame: Frame
+    ) -> Array:
+        """The frame as the encoder's one pass would leave it."""
+        self._transfer(portraits, settings, clock)
+        changed = display
+        for portrait in portraits:
+            changed, _ = self._put_back(changed, portrait)
+        return from_display(changed, display, frame.pixels, frame.encoding)
+
+    def _look_longer(
+        self, portraits: list[Portrait], inversion: Inversion, clock: StageClock, listener: Listener
+    ) -> None:
+        """Refine each portrait's latent, then tune the generators to it."""
+        steps = (inversion.refine + inversion.tune) * len(portraits)
+        for index, portrait in enumerate(portraits):
+            assert portrait.latent is not None
+            before, face = to_tensor(portrait.before), portrait.regions().face
+            done = (inversion.refine + inversion.tune) * index
+
+            def tell(step: int, error: float, done: int = done) -> None:
+                listener.error(error)
+                clock.advance(PREVIEWED + (1 - PREVIEWED) * (done + step) / steps)
+
+            if inversion.refine:
+                portrait.latent = refine(self.bundle, before, portrait.latent, inversion.refine, tell, face)
+            done += inversion.refine
+            if inversion.tune:
+                tell_tuning = partial(tell, done=done)
+                portrait.change = tune(self.bundle, before, portrait.latent, inversion.tune, tell_tuning, face)
+        listener.error(None)
+
+    def _transfer(self, portraits: list[Portrait], settings: Settings, clock: StageClock) -> None:
+        card = self.bundle.card
+        decoding = (card.method if settings.method is Method.BUNDLE else settings.method) is Method.DECODE
+        with clock.inside(self.bundle.photo.synthesis.children()):
+            for portrait in clock.each(portraits):
+                assert portrait.latent is not None
+                made = self.transfer.apply(
+                    to_tensor(portrait.before),
+                    portrait.latent,
+                    settings.method,
+                    settings.strength,
+                    change=portrait.change,
+                    regions=portrait.regions() if decoding and needed(settings.restoration) else None,
+                    restoration=settings.restoration,
+                )
+                portrait.after = to_picture(made)
+
+    @staticmethod
+    def _put_back(display: Array, portrait: Portrait) -> tuple[Array, Array]:
+        """The frame with one face put back, and the mask (H, W) uint8 under which that was done."""
+        face, after = portrait.face, portrait.after
         assert after is not None
         shape = display.shape[:2]
         mask = face_mask(face.landmarks, shape) if face.mask is None else soft_mask(face.mask, face.landmarks)
-        changed = composite(display, after - before, portrait.transform, mask)
+        return composite(display, after - portrait.before, portrait.transform, mask), mask
+
+    def _composite(self, display: Array, portrait: Portrait) -> tuple[Array, FaceResult]:
+        """The frame with one face put back, and what is said of that face."""
+        changed, mask = self._put_back(display, portrait)
+        face, before, after = portrait.face, portrait.before, portrait.after
+        assert after is not None
         x0, y0, x1, y1 = mask_box(mask)
-        in_portrait = transform_points(np.linalg.inv(portrait.transform), face.landmarks)
         result = FaceResult(
             name=face.name,
             landmarks=np.asarray(face.landmarks, np.float64),
@@ -140,62 +213,9 @@ class Pipeline:
             box=(x0, y0, x1, y1),
             mask=np.ascontiguousarray(mask[y0:y1, x0:x1]),
             identity_similarity=portrait_similarity(self.bundle, before, after),
-            landmark_drift=landmark_drift(self.bundle, before, after, in_portrait),
+            landmark_drift=landmark_drift(self.bundle, before, after, portrait.landmarks),
         )
         return changed, evolve(result, warnings=likeness_warnings(result, self.bundle))
-
-
-class StageClock:
-    """Times the stages and turns their inner progress into the whole job's."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._seconds: dict[str, float] = {}
-        self._now, self._done, self._share = Stage.LOCATE, 0.0, 1.0
-
-    @contextmanager
-    def stage(self, stage: Stage) -> Iterator[None]:
-        """One stage, reported at its start."""
-        self._now, self._done = stage, 0.0
-        self._tell(0.0)
-        started = time.perf_counter()
-        yield
-        self._seconds[stage.value] = time.perf_counter() - started
-
-    def each(self, items: list[Portrait] | list[LocatedFace]) -> Iterator:
-        """The stage's items, with a report before each."""
-        self._share = 1 / max(len(items), 1)
-        for index, item in enumerate(items):
-            self._done = index * self._share
-            self._tell(self._done)
-            yield item
-
-    @contextmanager
-    def inside(self, layers: nn.ModuleList | Iterator[nn.Module]) -> Iterator[None]:
-        """Reports before every layer of a network, so that a job can end in the middle of one."""
-        modules = list(layers)
-        parts = {module: index / len(modules) for index, module in enumerate(modules)}
-
-        def tell(module: nn.Module, _: object) -> None:
-            self._tell(self._done + parts[module] * self._share)
-
-        hooks = [module.register_forward_pre_hook(tell) for module in modules]
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
-
-    def timings(self) -> dict[str, float]:
-        """Seconds per stage and in all."""
-        return {**self._seconds, "total": sum(self._seconds.values())}
-
-    def _tell(self, within: float) -> None:
-        stages = list(STARTS)
-        following = stages.index(self._now) + 1
-        end = STARTS[stages[following]] if following < len(stages) else 1.0
-        start = STARTS[self._now]
-        self._report(self._now, start + (end - start) * min(within, 1.0))
 
 
 def to_tensor(picture: Array) -> Tensor:

@@ -2,23 +2,25 @@
 """Step four of the method: the latent of a render decoded in the photo look.
 
 The generator pair shares one latent space (stated in the abstract, arXiv 2310.04194). `decode` shows
-G_s(w⁺); `difference` shows x + G_s(w⁺) − G_render(w⁺) (reconstructed), which keeps what inversion lost.
+G_s(w⁺), with what the inversion lost restored from the input where the face's regions are known; `difference` shows
+x + G_s(w⁺) − G_render(w⁺) (reconstructed), which keeps all that inversion lost.
 G_s has weights between the two generators', G_render + s · (G_photo − G_render); strength 1 is the paper's.
 """
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor
 
 from lifelike.bundles.bundle import Bundle
-from lifelike.inversion import invert
+from lifelike.faces.regions import Regions
+from lifelike.inversion import WeightChange, invert
 from lifelike.networks.encoder import Latent
+from lifelike.networks.sharing import synthesis_over
 from lifelike.networks.stylegan2 import SynthesisNetwork
+from lifelike.restoration import needed, restore
 from lifelike_protocol.errors import ErrorCode, LifelikeError
-from lifelike_protocol.messages import Method
+from lifelike_protocol.messages import Method, Restoration
 
 
 class Transfer:
@@ -29,7 +31,17 @@ class Transfer:
         self._between: tuple[float, SynthesisNetwork] | None = None
 
     @torch.inference_mode()
-    def apply(self, portraits: Tensor, latent: Latent, method: Method = Method.BUNDLE, strength: float = 1.0) -> Tensor:
+    def apply(
+        self,
+        portraits: Tensor,
+        latent: Latent,
+        method: Method = Method.BUNDLE,
+        strength: float = 1.0,
+        *,
+        change: WeightChange | None = None,
+        regions: Regions | None = None,
+        restoration: Restoration | None = None,
+    ) -> Tensor:
         """Portraits in the photo look.
 
         Args:
@@ -37,6 +49,9 @@ class Transfer:
             latent: what `invert` made of them.
             method: BUNDLE takes the card's.
             strength: 0…1.
+            change: what tuning found, added to both generators.
+            regions: of the faces; without them a decode is the plain one.
+            restoration: how much of the input comes back to a decode; None: the defaults.
 
         Returns:
             [N3RR] float32, −1…1, on the CPU.
@@ -49,10 +64,12 @@ class Transfer:
                 ErrorCode.INVALID_SETTING, f"Strength must lie in 0…1, not at {strength}.", "Choose a value between."
             )
         method = self.bundle.card.method if method is Method.BUNDLE else method
-        made = self.generator(strength)(latent.ws, features=latent.features)
-        if method is Method.DIFFERENCE:
-            inverted = self.bundle.render.synthesis(latent.ws, features=latent.features)
-            made = portraits.to(made.device) + made - inverted
+        made = self._decoded(self.generator(strength), latent, change)
+        restoration = restoration or Restoration()
+        restoring = method is Method.DECODE and regions is not None and needed(restoration)
+        if method is Method.DIFFERENCE or restoring:
+            residual = portraits.to(made.device) - self._decoded(self.bundle.render.synthesis, latent, change)
+            made = restore(made, residual, regions, restoration) if restoring and regions else made + residual
         return made.clamp(-1, 1).cpu()
 
     def generator(self, strength: float) -> SynthesisNetwork:
@@ -61,12 +78,17 @@ class Transfer:
         if strength in (0.0, 1.0):
             return photo if strength else render
         if self._between is None or self._between[0] != strength:
-            between = copy.deepcopy(render) if self._between is None else self._between[1]
+            ends = zip(render.named_parameters(), photo.parameters(), strict=True)
             with torch.no_grad():
-                for value, a, b in zip(between.parameters(), render.parameters(), photo.parameters(), strict=True):
-                    value.copy_(a.lerp(b, strength))
-            self._between = (strength, between)
+                weights = {name: a.lerp(b, strength) for (name, a), b in ends}
+            self._between = (strength, synthesis_over(render, weights))
         return self._between[1]
+
+    @staticmethod
+    def _decoded(network: SynthesisNetwork, latent: Latent, change: WeightChange | None) -> Tensor:
+        network = network if change is None else change.added_to(network)
+        picture: Tensor = network(latent.ws, features=latent.features)
+        return picture
 
 
 def transfer_portraits(

@@ -14,8 +14,8 @@ from torch import Tensor
 from lifelike.bundles.bundle import Bundle
 from lifelike.inversion.descent import Tell, descend
 from lifelike.inversion.objective import Objective
-from lifelike.inversion.sharing import synthesis_over
 from lifelike.networks.encoder import Latent
+from lifelike.networks.sharing import synthesis_over
 
 PULL = 0.1  # reconstructed: on the mean squared distance from the encoder's W+ code
 RATE = 0.01  # of METHOD's 0.01 to 0.1 the end that never loses what the encoder found

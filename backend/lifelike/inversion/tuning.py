@@ -16,8 +16,8 @@ from torch import Tensor
 from lifelike.bundles.bundle import Bundle
 from lifelike.inversion.descent import Tell, descend
 from lifelike.inversion.objective import Objective
-from lifelike.inversion.sharing import synthesis_over
 from lifelike.networks.encoder import Latent
+from lifelike.networks.sharing import synthesis_over
 from lifelike.networks.stylegan2 import SynthesisNetwork
 from lifelike.training.losses.reconstruction import pyramid_l1
 
