@@ -51,6 +51,11 @@ def config_dir() -> Path:
     return _user_folder("XDG_CONFIG_HOME", ".config", "Application Support/lifelike", "config")
 
 
+def cache_dir() -> Path:
+    """The folder of what can be had again: fetched files, and what was computed from others."""
+    return _user_folder("XDG_CACHE_HOME", ".cache", "Caches/lifelike", "cache")
+
+
 def log_file() -> Path:
     """The backend's log, unless it was told another."""
     return _user_folder("XDG_STATE_HOME", ".local/state", "Logs/lifelike", "logs") / "backend.log"

@@ -14,7 +14,7 @@ from lifelike_protocol import locations
 
 VARIABLES = (
     "LIFELIKE_HOME", "LIFELIKE_CONNECTION_FILE", "LIFELIKE_BACKEND_PYTHON", "XDG_STATE_HOME", "XDG_CONFIG_HOME",
-    "LOCALAPPDATA",
+    "XDG_CACHE_HOME", "LOCALAPPDATA",
 )  # fmt: skip
 
 
@@ -30,6 +30,7 @@ def test_linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert locations.default_connection_file() == tmp_path / ".local/state/lifelike/run/connection.json"
     assert locations.log_file() == tmp_path / ".local/state/lifelike/backend.log"
     assert locations.backend_record() == tmp_path / ".config/lifelike/backend.json"
+    assert locations.cache_dir() == tmp_path / ".cache/lifelike"
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
     assert locations.runtime_dir() == tmp_path / "state/lifelike/run"
@@ -48,6 +49,7 @@ def test_mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert locations.runtime_dir() == tmp_path / "Library/Application Support/lifelike/run"
     assert locations.config_dir() == tmp_path / "Library/Application Support/lifelike"
     assert locations.log_file() == tmp_path / "Library/Logs/lifelike/backend.log"
+    assert locations.cache_dir() == tmp_path / "Library/Caches/lifelike"
 
 
 def test_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,6 +58,7 @@ def test_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     assert locations.runtime_dir() == tmp_path / "local/lifelike/state/run"
     assert locations.log_file() == tmp_path / "local/lifelike/logs/backend.log"
+    assert locations.cache_dir() == tmp_path / "local/lifelike/cache"
 
 
 @pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
@@ -64,9 +67,9 @@ def test_one_folder_for_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("LIFELIKE_HOME", str(tmp_path / "demo"))
     places = {
         locations.runtime_dir(), locations.config_dir(), locations.log_file(), locations.backend_record(),
-        locations.default_connection_file(),
+        locations.default_connection_file(), locations.cache_dir(),
     }  # fmt: skip
-    assert len(places) == 5
+    assert len(places) == 6
     assert all((tmp_path / "demo") in place.parents for place in places)
 
 
