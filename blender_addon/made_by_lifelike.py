@@ -11,6 +11,7 @@ COMPOSITOR = "compositor"
 TEXTURE = "texture"
 _MARK = "lifelike"
 _FRAME = "lifelike_frame"
+_TERMS = "lifelike_terms"
 
 
 def mark(made: bpy.types.ID | bpy.types.Node, role: str) -> None:
@@ -21,6 +22,14 @@ def mark(made: bpy.types.ID | bpy.types.Node, role: str) -> None:
 def is_marked(found: bpy.types.ID | bpy.types.Node, role: str) -> bool:
     """Whether Lifelike made this one for the same purpose."""
     return found.get(_MARK) == role
+
+
+def remember_terms(made: bpy.types.ID, text: str) -> None:
+    """Keeps with a result, also in a saved file, what its use is bound to; "" for nothing."""
+    if text:
+        made[_TERMS] = text
+    elif _TERMS in made:
+        del made[_TERMS]
 
 
 def compositor_node(tree: bpy.types.NodeTree) -> bpy.types.Node | None:

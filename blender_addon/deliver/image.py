@@ -7,10 +7,11 @@ import bpy
 import numpy as np
 
 from lifelike_protocol.messages import Encoding, Result
+from lifelike_protocol.terms import terms_text
 
 from ..capture.colour import COLOUR_SPACE_OF_VIEW, linear_colour_space
 from ..capture.pixels import memory_folder, read_file
-from ..made_by_lifelike import is_marked, mark
+from ..made_by_lifelike import is_marked, mark, remember_terms
 from ..portable_network_graphics import png
 from .openexr import openexr
 
@@ -26,10 +27,12 @@ def deliver_image(result: Result, name: str) -> bpy.types.Image:
     space undoes, and for scene-linear results, the image holds scene-linear half floats.
 
     An image that an earlier run made under this name is updated in place; a user's image of that name stays,
-    and Blender numbers the new one.
+    and Blender numbers the new one. The custom property "lifelike_terms" says what the bundle's licence asks.
     """
     data, colour_space = _file_of(result.pixels, result.encoding)
-    return _put(data, colour_space, name)
+    image = _put(data, colour_space, name)
+    remember_terms(image, terms_text(result.provenance))
+    return image
 
 
 def deliver_mask(result: Result, name: str) -> bpy.types.Image:

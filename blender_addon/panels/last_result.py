@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import bpy
 
+from lifelike_protocol.terms import terms_line
+
 from ..backend import THE_BACKEND
 from ..outcome import LAST_RUN, FaceOutcome, Outcome
 from .backend_state import draw_failure
@@ -35,6 +37,9 @@ def _draw_outcome(layout: bpy.types.UILayout, context: bpy.types.Context, outcom
         _draw_face(column, context, face, number)
     for warning in outcome.warnings:
         draw_text(layout, context, warning, icon="ERROR")
+    terms = terms_line(outcome.provenance) if outcome.provenance is not None else ""
+    if terms:
+        draw_text(layout, context, terms, icon="INFO")
     total = outcome.timings.get("total")
     if total is not None:
         layout.label(text=f"{total:.1f} s in the backend", icon="TIME")

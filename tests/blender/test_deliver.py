@@ -39,6 +39,13 @@ def test_eight_bit_results_and_alpha_are_kept(blender: Blender) -> None:
     assert images["alpha_error"] < 1e-4
 
 
+def test_image_remembers_the_terms_of_its_own_run(blender: Blender) -> None:
+    assert blender.report(SCRIPT)["images"]["terms"] == [
+        "Non-commercial: CC-BY-NC-4.0\nPlease cite:\nA work",
+        None,
+    ]
+
+
 def test_mask_covers_the_faces_and_nothing_else(blender: Blender) -> None:
     mask = blender.report(SCRIPT)["images"]["mask"]
     assert mask == {"name": "Portrait Lifelike Mask", "space": "Non-Color", "inside": 1.0, "outside": 0.0}

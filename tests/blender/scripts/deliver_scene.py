@@ -57,6 +57,11 @@ def images() -> None:
     with_alpha = np.dstack([picture(4), np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)])
     transparent = deliver_image(results.result_of(with_alpha, Encoding()), "Transparent")
     told["alpha_error"] = float(np.abs(image_pixels(transparent)[..., 3] - with_alpha[..., 3]).max())
+    terms = {"licence": "CC-BY-NC-4.0", "non_commercial": True, "citation": "A work"}
+    bound = deliver_image(results.result_of(bytes_in, Encoding(), **terms), "Bound")
+    told["terms"] = [bound.get("lifelike_terms")]
+    deliver_image(results.result_of(bytes_in, Encoding()), "Bound")
+    told["terms"].append(bound.get("lifelike_terms"))
     mask = deliver_mask(results.result_of(first_picture, Encoding(), BOX), NAME)
     told["mask"] = _mask_facts(mask)
     REPORT["images"] = told

@@ -16,8 +16,13 @@ from lifelike_protocol.messages import (
 )
 
 
-def result_of(pixels: np.ndarray, encoding: Encoding, box: tuple[int, int, int, int] | None = None) -> Result:
-    """A result that holds `pixels`; one face whose mask covers `box` (x0, y0, x1, y1), by default everything."""
+def result_of(
+    pixels: np.ndarray, encoding: Encoding, box: tuple[int, int, int, int] | None = None, **terms: object
+) -> Result:
+    """A result that holds `pixels`; one face whose mask covers `box` (x0, y0, x1, y1), by default everything.
+
+    `terms` are those of its provenance.
+    """
     x0, y0, x1, y1 = box or (0, 0, pixels.shape[1], pixels.shape[0])
     face = FaceResult(
         name="face",
@@ -29,7 +34,8 @@ def result_of(pixels: np.ndarray, encoding: Encoding, box: tuple[int, int, int, 
         box=(x0, y0, x1, y1),
         mask=np.full((y1 - y0, x1 - x0), 255, np.uint8),
     )
-    return Result("job", pixels, encoding, (face,), {"total": 0.0}, Provenance("none", "", Settings(), "cpu", {}))
+    made_by = Provenance("none", "", Settings(), "cpu", {}, **terms)
+    return Result("job", pixels, encoding, (face,), {"total": 0.0}, made_by)
 
 
 def unchanged(frame: Frame) -> Result:
