@@ -68,8 +68,12 @@ def smoothed(residual: Tensor, mask: Tensor, scale: float) -> Tensor:
 
 
 def standing_out(residual: Tensor, face: Tensor) -> Tensor:
-    """[N3RR] and the face's mask [N1RR] → [N1RR], 0…1: where far more was lost than elsewhere in the face."""
-    energy = blurred(residual.square().mean(1, keepdim=True), LOOKED_AT).clamp(min=0).sqrt()
+    """[N3RR] and the face's mask [N1RR] → [N1RR], 0…1: where far more was lost than elsewhere in the face.
+
+    White that was lost in the face does not count: that is the shine of a render's skin more often than jewellery.
+    """
+    shine = face * residual.amin(1, keepdim=True).clamp(min=0)
+    energy = blurred((residual - shine).square().mean(1, keepdim=True), LOOKED_AT).clamp(min=0).sqrt()
     within = [one[mask > 0.5] for one, mask in zip(energy, face, strict=True)]
     usual = torch.stack([one.median() if one.numel() else energy.new_tensor(0.0) for one in within])
     threshold = (STANDS_OUT * usual).clamp(min=LEAST)[:, None, None, None]

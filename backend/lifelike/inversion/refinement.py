@@ -18,8 +18,8 @@ from lifelike.networks.encoder import Latent
 from lifelike.networks.sharing import synthesis_over
 
 PULL = 0.1  # reconstructed: on the mean squared distance from the encoder's W+ code
-RATE = 0.01  # of METHOD's 0.01 to 0.1 the end that never loses what the encoder found
-FEATURE_RATE = 0.003  # reconstructed: feature codes deviate by 0.1 to 0.2, W+ codes by 0.5
+RATE = 0.01  # Abdal et al., section 5
+FEATURE_RATE = 0.004  # docs/inversion.md: with more, the first steps lose what the encoder found
 
 
 def refine(
