@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ STARTS_LOOKING_LONGER = {
     Stage.LOCATE: 0.0, Stage.ALIGN: 0.04, Stage.INVERT: 0.05, Stage.TRANSFER: 0.94, Stage.COMPOSITE: 0.98
 }  # fmt: skip
 """The same where refinement or tuning takes nearly all of the time."""
+
+_REGISTERING = threading.Lock()
+"""torch counts its hooks without one, so that two threads' could get the same number."""
 
 
 class StageClock:
@@ -69,19 +73,25 @@ class StageClock:
 
     @contextmanager
     def inside(self, layers: nn.ModuleList | Iterator[nn.Module]) -> Iterator[None]:
-        """Reports before every layer of a network, so that a job can end in the middle of one."""
-        modules = list(layers)
+        """Reports before every layer of a network, so that a job can end in the middle of one.
+
+        Only of passes on the calling thread: other threads may run the same network for other frames.
+        """
+        modules, thread = list(layers), threading.get_ident()
         parts = {module: index / len(modules) for index, module in enumerate(modules)}
 
         def tell(module: nn.Module, _: object) -> None:
-            self._tell(self._done + parts[module] * self._share)
+            if threading.get_ident() == thread:
+                self._tell(self._done + parts[module] * self._share)
 
-        hooks = [module.register_forward_pre_hook(tell) for module in modules]
+        with _REGISTERING:
+            hooks = [module.register_forward_pre_hook(tell) for module in modules]
         try:
             yield
         finally:
-            for hook in hooks:
-                hook.remove()
+            with _REGISTERING:
+                for hook in hooks:
+                    hook.remove()
 
     def timings(self) -> dict[str, float]:
         """Seconds per stage and in all."""
