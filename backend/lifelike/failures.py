@@ -33,6 +33,11 @@ def out_of_memory() -> LifelikeError:
     )
 
 
+def cancelled() -> LifelikeError:
+    """What a cancelled picture ends with."""
+    return LifelikeError(ErrorCode.CANCELLED, "The picture was cancelled.")
+
+
 def explain(exception: BaseException, log_file: Path | str = "") -> LifelikeError:
     """The error to show for `exception`: itself when it was expected, else a sentence that names the log.
 

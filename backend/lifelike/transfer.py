@@ -5,6 +5,7 @@ The generator pair shares one latent space (stated in the abstract, arXiv 2310.0
 G_s(w⁺), with what the inversion lost restored from the input where the face's regions are known; `difference` shows
 x + G_s(w⁺) − G_render(w⁺) (reconstructed), which keeps all that inversion lost.
 G_s has weights between the two generators', G_render + s · (G_photo − G_render); strength 1 is the paper's.
+A bundle without a render generator decodes with G_photo alone, and strength leads from the portrait to that picture.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from lifelike.networks.stylegan2 import SynthesisNetwork
 from lifelike.restoration import needed, restore
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Method, Restoration
+
+
+SINGLE_MODE = (
+    "The bundle has one generator only: the portrait was inverted to its photographs and decoded by it, "
+    "which keeps the person less well than a pair does."
+)
 
 
 class Transfer:
@@ -47,7 +54,7 @@ class Transfer:
         Args:
             portraits: [N3RR] float32, −1…1: what was inverted.
             latent: what `invert` made of them.
-            method: BUNDLE takes the card's.
+            method: BUNDLE takes the card's; not looked at in single-generator mode.
             strength: 0…1.
             change: what tuning found, added to both generators.
             regions: of the faces; without them a decode is the plain one.
@@ -63,26 +70,35 @@ class Transfer:
             raise LifelikeError(
                 ErrorCode.INVALID_SETTING, f"Strength must lie in 0…1, not at {strength}.", "Choose a value between."
             )
-        method = self.bundle.card.method if method is Method.BUNDLE else method
+        method = self.method(method)
         made = self._decoded(self.generator(strength), latent, change)
         restoration = restoration or Restoration()
         restoring = method is Method.DECODE and regions is not None and needed(restoration)
         if method is Method.DIFFERENCE or restoring:
-            residual = portraits.to(made.device) - self._decoded(self.bundle.render.synthesis, latent, change)
+            residual = portraits.to(made.device) - self._decoded(self.bundle.inverted.synthesis, latent, change)
             made = restore(made, residual, regions, restoration) if restoring and regions else made + residual
+        if self.bundle.single:
+            made = portraits.to(made.device).lerp(made, strength)
         return made.clamp(-1, 1).cpu()
 
+    def method(self, wished: Method) -> Method:
+        """DECODE or DIFFERENCE, where BUNDLE takes the card's; a bundle in single-generator mode can only decode."""
+        if self.bundle.single:
+            return Method.DECODE
+        return self.bundle.card.method if wished is Method.BUNDLE else wished
+
     def generator(self, strength: float) -> SynthesisNetwork:
-        """G_s; the generators themselves at the ends."""
-        photo, render = self.bundle.photo.synthesis, self.bundle.render.synthesis
-        if strength in (0.0, 1.0):
+        """G_s; the generators themselves at the ends. Where there is only one, it is that one."""
+        photo, render = self.bundle.photo.synthesis, self.bundle.inverted.synthesis
+        if strength in (0.0, 1.0) or self.bundle.single:
             return photo if strength else render
-        if self._between is None or self._between[0] != strength:
+        between = self._between  # another thread may keep another one meanwhile
+        if between is None or between[0] != strength:
             ends = zip(render.named_parameters(), photo.parameters(), strict=True)
             with torch.no_grad():
                 weights = {name: a.lerp(b, strength) for (name, a), b in ends}
-            self._between = (strength, synthesis_over(render, weights))
-        return self._between[1]
+            self._between = between = (strength, synthesis_over(render, weights))
+        return between[1]
 
     @staticmethod
     def _decoded(network: SynthesisNetwork, latent: Latent, change: WeightChange | None) -> Tensor:

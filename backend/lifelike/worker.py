@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from functools import cache
@@ -51,7 +52,7 @@ class LoadedBundle:
 
 
 class Worker:
-    """Keeps one bundle loaded and works on one frame at a time. Not thread-safe: it lives on one thread.
+    """Keeps one bundle loaded. Several threads may work, each on a frame of its own.
 
     Args:
         device: "auto", "cpu" or "cuda".
@@ -64,6 +65,7 @@ class Worker:
         self.device = choose_device(device)
         # One bundle at a time: two would not share a small GPU with Cycles.
         self._loaded: LoadedBundle | None = None
+        self._loading = threading.Lock()
 
     @property
     def loaded_bundles(self) -> tuple[str, ...]:
@@ -106,15 +108,16 @@ class Worker:
     def _pipeline(self, name: str, report: Report) -> tuple[Bundle, Pipeline]:
         path = find_bundle(name)
         modified = _modified(path)
-        loaded = self._loaded
-        # A bundle that was trained or imported again under the same name is loaded again.
-        if loaded is None or (loaded.name, loaded.path, loaded.modified) != (name, path, modified):
-            report(Stage.LOADING, 0.0)
-            self.unload()
-            log.info("loading bundle %s on %s", name, self.device)
-            bundle = load_bundle(name, self.device)
-            self._loaded = loaded = LoadedBundle(name, path, modified, bundle, Pipeline(bundle))
-        return loaded.bundle, loaded.pipeline
+        with self._loading:
+            loaded = self._loaded
+            # A bundle that was trained or imported again under the same name is loaded again.
+            if loaded is None or (loaded.name, loaded.path, loaded.modified) != (name, path, modified):
+                report(Stage.LOADING, 0.0)
+                self.unload()
+                log.info("loading bundle %s on %s", name, self.device)
+                bundle = load_bundle(name, self.device)
+                self._loaded = loaded = LoadedBundle(name, path, modified, bundle, Pipeline(bundle))
+            return loaded.bundle, loaded.pipeline
 
     def unload(self) -> None:
         """Drop the loaded bundle and give its memory back."""

@@ -7,26 +7,29 @@ the backend that runs already.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from attrs import evolve
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from lifelike.commands.enhance_report import failure, success, write_report
+from lifelike.batches.memory import Room, free_share
+from lifelike.commands.enhance_batch import Wish, enhance_all
+from lifelike.commands.enhance_crew import connected, in_this_process
+from lifelike.commands.enhance_report import write_report
 from lifelike.commands.landmark_file import read_landmarks
-from lifelike.failures import explain
-from lifelike_protocol.client import Client
 from lifelike_protocol.errors import ErrorCode, LifelikeError
-from lifelike_protocol.messages import FaceHint, Frame, Method, Result, Settings, Stage
+from lifelike_protocol.messages import FaceHint, Inversion, Method, Restoration, Settings
+from lifelike_protocol.validation import MAX_STEPS
 
-Report = Callable[[Stage, float], None]
-Enhance = Callable[[Frame, Settings, Report], Result]
 Option = typer.Option
+INVERSION = "Inversion"
+NO_LONGER, RESTORED = Inversion(), Restoration()
+
+
+def _restored(name: str, what: str) -> Any:
+    """The option of how much of something comes back from the input."""
+    told = f"How much of {what} comes back to a decode."
+    return Option(f"--restore-{name}", min=0.0, max=1.0, rich_help_panel=INVERSION, help=told)
 
 
 def enhance(
@@ -35,6 +38,17 @@ def enhance(
     strength: Annotated[float, Option(min=0.0, max=1.0, help="0: as it was, 1: all the way.")] = 1.0,
     bundle: Annotated[str, Option(help="A name from `lifelike bundles list`, or a path.")] = "builtin",
     method: Annotated[Method, Option(help="How the generator pair is applied.")] = Method.BUNDLE,
+    refine: Annotated[
+        int, Option(min=0, max=MAX_STEPS, rich_help_panel=INVERSION, help="Steps to refine each latent by, at most.")
+    ] = NO_LONGER.refine,
+    tune: Annotated[
+        int,
+        Option(min=0, max=MAX_STEPS, rich_help_panel=INVERSION, help="Steps to tune the generators to it, at most."),
+    ] = NO_LONGER.tune,
+    iris: Annotated[float, _restored("iris", "the irises' color")] = RESTORED.iris,
+    skin: Annotated[float, _restored("skin", "the skin's color")] = RESTORED.skin,
+    background: Annotated[float, _restored("background", "what is around the face")] = RESTORED.background,
+    accessories: Annotated[float, _restored("accessories", "glasses, jewelry and the like")] = RESTORED.accessories,
     landmarks: Annotated[
         Path | None, Option(help="JSON: 68 pairs [x, y] in pixels, or a list of such faces. For one picture.")
     ] = None,
@@ -42,19 +56,25 @@ def enhance(
     force: Annotated[bool, Option("--force", help="Write over files that exist.")] = False,
     device: Annotated[str, Option(help="auto, cpu or cuda; without --connect.")] = "auto",
     threads: Annotated[int | None, Option(min=1, help="CPU threads; without --connect.")] = None,
+    jobs: Annotated[
+        int | None,
+        Option("--jobs", "-j", min=1, max=16, help="Pictures at a time. [default: one a CPU thread, 3 with --connect]"),
+    ] = None,
     connect: Annotated[bool, Option("--connect", help="Let the running backend do the work.")] = False,
     connection_file: Annotated[Path | None, Option(help="The running backend's; with --connect.")] = None,
 ) -> None:
     """Turn the faces of rendered pictures into photographs. A picture that fails doesn't stop the others."""
-    jobs = plan(pictures, output)
-    _make_folder(jobs[0][1].parent)
-    hints = _hints(landmarks, len(jobs))
-    settings = Settings(bundle=bundle, strength=strength, method=method)
-    entries = []
-    working = _connected(connection_file) if connect else _in_this_process(device, threads)
-    with working as work, _progress_bar() as bar:
-        for picture, target in jobs:
-            entries.append(_enhance_one(picture, target, hints, settings, work, force, bar))
+    planned = plan(pictures, output)
+    _make_folder(planned[0][1].parent)
+    restoration = Restoration(iris=iris, skin=skin, background=background, accessories=accessories)
+    settings = Settings(bundle, strength, method, Inversion(refine, tune), restoration)
+    wish = Wish(settings, _hints(landmarks, len(planned)), force)
+    if connect:
+        working = connected(connection_file, jobs, len(planned))
+    else:
+        working = in_this_process(device, threads, jobs, len(planned), bundle)
+    with working as crew:
+        entries = enhance_all(planned, wish, crew, Room(free_share()))
     if report is not None:
         write_report(report, entries)
     if any("error" in entry for entry in entries):
@@ -101,74 +121,3 @@ def _hints(landmarks: Path | None, pictures: int) -> tuple[FaceHint, ...]:
             ErrorCode.INVALID_SETTING, "One landmark file can't be for several pictures.", "Enhance them one by one."
         )
     return read_landmarks(landmarks)
-
-
-def _enhance_one(
-    picture: Path,
-    target: Path,
-    hints: tuple[FaceHint, ...],
-    settings: Settings,
-    work: Enhance,
-    force: bool,
-    bar: Progress,
-) -> dict[str, Any]:
-    """Enhance one picture; its entry for the report."""
-    from lifelike.imaging.files import check_writable, read_picture, write_picture
-
-    task = bar.add_task(picture.name, total=1.0, stage="")
-    try:
-        # Before the work, so that nobody waits for what can't be kept.
-        check_writable(target, force)
-        frame = read_picture(picture)
-        if hints:
-            frame = evolve(frame, faces=hints)
-        result = work(frame, settings, _shown(bar, task))
-        write_picture(target, result.pixels, result.encoding, force=force)
-    except Exception as error:
-        failed = explain(error)
-        bar.update(task, stage="[red]failed")
-        told = str(failed) if str(picture) in failed.what else f"{picture}: {failed}"
-        bar.console.print(told, style="red", markup=False, soft_wrap=True)
-        return failure(picture, failed)
-    bar.update(task, completed=1.0, stage="done")
-    for face in result.faces:
-        for warning in face.warnings:
-            bar.console.print(f"{picture}: {warning}", style="yellow", markup=False, soft_wrap=True)
-    return success(picture, target, result)
-
-
-def _shown(bar: Progress, task: TaskID) -> Report:
-    def report(stage: Stage, fraction: float) -> None:
-        bar.update(task, completed=fraction, stage=stage.value)
-
-    return report
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Progress]:
-    # Errors go where the bar is, so that standard output stays free.
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[stage]}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        yield bar
-
-
-@contextmanager
-def _in_this_process(device: str, threads: int | None) -> Iterator[Enhance]:
-    from lifelike.devices import set_threads
-    from lifelike.worker import Worker
-
-    set_threads(threads)
-    worker = Worker(device)
-    yield lambda frame, settings, report: worker.work("enhance", frame, settings, report)
-
-
-@contextmanager
-def _connected(connection_file: Path | None) -> Iterator[Enhance]:
-    with Client.connect(connection_file, name="lifelike enhance") as client:
-
-        def work(frame: Frame, settings: Settings, report: Report) -> Result:
-            return client.enhance(
-                frame, settings, on_progress=lambda progress: report(progress.stage, progress.fraction)
-            )
-
-        yield work

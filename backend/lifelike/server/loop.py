@@ -14,12 +14,11 @@ import psutil
 import zmq
 from attrs import define
 
-from lifelike.failures import explain
+from lifelike.failures import cancelled, explain
 from lifelike.server.catalogue import Catalogue
 from lifelike.server.endpoint import Delivery, Endpoint
 from lifelike.server.jobs import Job, JobQueue
 from lifelike.server.outbox import Outbox
-from lifelike.server.workbench import cancelled
 from lifelike.worker import Worker, versions
 from lifelike_protocol.codec import Limits, as_message, decode, job_of, negotiate_version
 from lifelike_protocol.errors import ErrorCode, LifelikeError

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from lifelike.devices import trim_heap
-from lifelike.failures import explain
+from lifelike.failures import cancelled, explain
 from lifelike.pipeline import Listener
 from lifelike.server.jobs import Job, JobQueue
 from lifelike.server.outbox import Note, Outbox, Parts
@@ -148,8 +148,3 @@ class ProgressReport:
         self._stages.add(stage)
         self._sent_at = now
         self._bench.progress(self._job, stage, fraction, self._error)
-
-
-def cancelled() -> LifelikeError:
-    """What a cancelled job ends with."""
-    return LifelikeError(ErrorCode.CANCELLED, "The picture was cancelled.")

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How much memory a picture takes on its way, and room for several that is never overbooked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from lifelike.failures import cancelled
+
+if TYPE_CHECKING:
+    from lifelike.networks.stylegan2 import GeneratorSettings
+
+BYTES_PER_PIXEL = 120
+"""Of a frame, with everything the pipeline makes of it, at the peak; measured with RGBA frames of 32-bit floats."""
+ACTIVATIONS = 6
+"""Maps as large as a generator's largest that a pass holds at the same time; measured."""
+SHARE = 0.5
+"""Of the memory that is free when a batch begins: the rest is for others."""
+WAIT_SLICE = 0.2
+"""Seconds between two looks at whether to stop."""
+
+
+def frame_bytes(picture: Path) -> int:
+    """What the picture of a file will take, by its header; 0 where that can't be read, which decoding explains."""
+    import OpenImageIO as oiio  # here, since the command line looks at this module before it knows what to do
+
+    source = oiio.ImageInput.open(str(picture))
+    if source is None:
+        oiio.geterror()  # forgets it
+        return 0
+    try:
+        spec = source.spec()
+        return int(max(spec.full_width, spec.width) * max(spec.full_height, spec.height) * BYTES_PER_PIXEL)
+    finally:
+        source.close()
+
+
+def pass_bytes(settings: GeneratorSettings) -> int:
+    """What the activations of one pass of a generator take, in 32-bit floats."""
+    largest = max(settings.channels(resolution) * resolution**2 for resolution in settings.resolutions)
+    return ACTIVATIONS * 4 * largest
+
+
+def free_share() -> int:
+    """Bytes that a batch may take."""
+    return int(psutil.virtual_memory().available * SHARE)
+
+
+class Room:
+    """Memory that pictures share: each takes what it will need before it begins, in the order in which they come.
+
+    A picture larger than all of it is let in alone, so that it fails by itself or, since the figures are rough, not at
+    all.
+
+    Args:
+        size: bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._used = 0
+        self._line = threading.Lock()
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, amount: int, stop: threading.Event) -> Iterator[None]:
+        """Waits until `amount` bytes are free and holds them.
+
+        Raises:
+            LifelikeError: CANCELLED when `stop` is set meanwhile.
+        """
+        # One waits for room and the others for it, or small pictures would pass a large one for ever.
+        with self._line, self._changed:
+            while self._used and self._used + amount > self.size:
+                if stop.is_set():
+                    raise cancelled()
+                self._changed.wait(WAIT_SLICE)
+            self._used += amount
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= amount
+                self._changed.notify_all()

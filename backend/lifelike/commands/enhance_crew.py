@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who works for `lifelike enhance`: this process, or the backend that runs already."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from lifelike.batches.lanes import WAIT_SLICE, fitting_lanes
+from lifelike.commands.enhance_batch import Crew, Report
+from lifelike_protocol.client import Client
+from lifelike_protocol.errors import ErrorCode, LifelikeError
+from lifelike_protocol.messages import Frame, Result, Settings, Stage
+
+CONNECTED_LANES = 3
+"""One picture is worked on, one waits for its turn, one is on its way from or to a file."""
+
+
+@contextmanager
+def in_this_process(device: str, threads: int | None, lanes: int | None, pictures: int, bundle: str) -> Iterator[Crew]:
+    """A worker of this process; each lane gets its share of the CPU threads."""
+    import torch
+
+    from lifelike.devices import set_threads
+    from lifelike.worker import Worker
+
+    set_threads(threads)
+    worker, together = Worker(device), torch.get_num_threads()
+    lanes = min(lanes, pictures) if lanes else fitting_lanes(pictures, together)
+
+    def enhance(frame: Frame, settings: Settings, report: Report) -> Result:
+        return worker.work("enhance", frame, settings, report)
+
+    # OpenMP counts its threads for every thread that calls it.
+    enter = partial(torch.set_num_threads, max(1, together // lanes))
+    try:
+        yield Crew(enhance, lanes, _pass_bytes(bundle) if worker.device == "cpu" else 0, enter)
+    finally:
+        torch.set_num_threads(together)
+
+
+def _pass_bytes(bundle: str) -> int:
+    """What the networks take beside a frame; 0 for a bundle that can't be read, which loading it explains."""
+    from lifelike.batches.memory import pass_bytes
+    from lifelike.bundles import find_bundle, read_card
+
+    try:
+        return pass_bytes(read_card(find_bundle(bundle)).generator)
+    except LifelikeError:
+        return 0
+
+
+@contextmanager
+def connected(connection_file: Path | None, lanes: int | None, pictures: int) -> Iterator[Crew]:
+    """The running backend. Its queue is shared with others: while it is full, ours waits for the next to be done."""
+    with Client.connect(connection_file, name="lifelike enhance") as client:
+        yield Crew(Requests(client).enhance, min(lanes or CONNECTED_LANES, pictures))
+
+
+class Requests:
+    """Several threads' pictures at one backend."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._open = self._ended = 0
+        self._changed = threading.Condition()
+
+    def enhance(self, frame: Frame, settings: Settings, report: Report) -> Result:
+        """As `Client.enhance`; a full queue is an error only where none of ours is in it.
+
+        Raises:
+            LifelikeError: as `Client.enhance`, and what `report` raised.
+        """
+        while True:
+            with self._changed:
+                self._open += 1
+            try:
+                return self._client.enhance(
+                    frame, settings, on_progress=lambda progress: report(progress.stage, progress.fraction)
+                )
+            except LifelikeError as error:
+                if error.code is not ErrorCode.QUEUE_FULL:
+                    raise
+                full = error
+            finally:
+                with self._changed:
+                    self._open -= 1
+                    self._ended += 1
+                    self._changed.notify_all()
+            self._wait_for_another(full, report)
+
+    def _wait_for_another(self, full: LifelikeError, report: Report) -> None:
+        """Until one more of ours has ended; raises `full` where none is open."""
+        with self._changed:
+            if not self._open:
+                raise full
+            ended = self._ended
+            while self._ended == ended:
+                report(Stage.QUEUED, 0.0)
+                self._changed.wait(WAIT_SLICE)
