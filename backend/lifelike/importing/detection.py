@@ -9,7 +9,7 @@ from typing import BinaryIO
 from attrs import evolve
 
 from lifelike.bundles.file import bundle_sha256
-from lifelike.importing import nvidia_tensorflow, nvidia_torch, own, rosinality
+from lifelike.importing import arcface, e4e, nvidia_tensorflow, nvidia_torch, own, rosinality
 from lifelike.importing.collecting import tensors_in
 from lifelike.importing.found import Contents, Found
 from lifelike.importing.refusal import TAKEN, Refused, printable
@@ -19,7 +19,7 @@ from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 SIZE_LIMIT = 4 << 30
 """Bytes; the largest published file has 1.2 GB."""
-LAYOUTS = (own.read, nvidia_torch.read, nvidia_tensorflow.read, rosinality.read)
+LAYOUTS = (own.read, nvidia_torch.read, nvidia_tensorflow.read, e4e.read, arcface.read, rosinality.read)
 BEGINNING = 512
 PICKLE, HIGHEST_PROTOCOL = 0x80, 5
 PACKED = {b"\x1f\x8b": "gzip", b"7z\xbc\xaf": "7-Zip", b"Rar!": "RAR", b"\xfd7zXZ": "xz", b"BZh": "bzip2"}

@@ -17,8 +17,8 @@ from lifelike.importing.found import Contents, Found, State
 from lifelike.importing.refusal import TAKEN, Refused, printable
 from lifelike.importing.stored import Stored
 from lifelike.importing.stylegan2_keys import read_discriminator, read_generator
-from lifelike.networks.encoder import Encoder, EncoderSettings
-from lifelike.networks.identity import IdentityNetwork
+from lifelike.networks.encoders import build_encoder, encoder_settings, encoder_values
+from lifelike.networks.identities import build_identity
 from lifelike.networks.stylegan2 import GeneratorSettings
 from lifelike_protocol.errors import LifelikeError
 
@@ -61,7 +61,7 @@ def _read_bundle(contents: Contents) -> Found:
 
     encoder = identity = None
     if card.encoder is not None:
-        encoder = _encoder(card.encoder, under(tensors, "encoder."), size)
+        encoder = _encoder(encoder_values(card.encoder), under(tensors, "encoder."), size)
     if card.identity is not None:
         identity = _identity(card.identity, under(tensors, "identity."), size)
     return Found(
@@ -80,10 +80,10 @@ def _read_network(contents: Contents) -> Found:
     except (ValueError, RecursionError) as error:
         raise Refused(UNREADABLE) from error
     if kind == "generator":
-        stated = _structured(settings, GeneratorSettings)
+        stated = _structured(settings, _generator_settings)
         return Found(format=NETWORK, generator=_as_stated(read_generator(tensors, size), stated))
     if kind == "discriminator":
-        stated = _structured(settings, GeneratorSettings)
+        stated = _structured(settings, _generator_settings)
         return Found(format=NETWORK, discriminator=_as_stated(read_discriminator(tensors, size, stated), stated))
     if kind == "encoder":
         return Found(format=NETWORK, encoder=_encoder(settings, tensors, size))
@@ -93,25 +93,29 @@ def _read_network(contents: Contents) -> Found:
 
 
 def _encoder(settings: Any, tensors: Tensors, size: int) -> tuple[Any, State]:
-    structured = _structured(settings, EncoderSettings)
-    return structured, _collected(lambda: Encoder(structured), tensors, size, "encoder")
+    structured = _structured(settings, encoder_settings)
+    return structured, _collected(lambda: build_encoder(structured), tensors, size, "encoder")
 
 
 def _identity(settings: Any, tensors: Tensors, size: int) -> tuple[dict[str, Any], State]:
-    checked = _structured(settings, dict[str, Any])
-    return checked, _collected(lambda: IdentityNetwork(checked), tensors, size, "identity network")
+    checked = _structured(settings, dict)
+    return checked, _collected(lambda: build_identity(checked), tensors, size, "identity network")
 
 
-def _structured(settings: Any, wanted: Any) -> Any:
-    """Settings as their class, with no number so large that building a network would take long.
+def _generator_settings(values: Any) -> GeneratorSettings:
+    return cattrs.structure(values, GeneratorSettings)
+
+
+def _structured(values: Any, build: Callable[[Any], Any]) -> Any:
+    """Settings from plain values, with no number so large that building a network would take long.
 
     Raises:
         Refused: they are others.
     """
     try:
-        _check_numbers(settings if isinstance(settings, (dict, list)) else cattrs.unstructure(settings))
-        return settings if not isinstance(settings, dict) else cattrs.structure(settings, wanted)
-    except (cattrs.BaseValidationError, ValueError, TypeError) as error:
+        _check_numbers(values)
+        return build(values)
+    except (cattrs.BaseValidationError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise Refused(UNREADABLE) from error
 
 

@@ -11,7 +11,6 @@ import torch
 from attrs import define, evolve, frozen
 from torch import Tensor
 
-from lifelike.importing.byte_source import ByteSource
 from lifelike.importing.refusal import Refused
 
 AXES_LIMIT = 8
@@ -39,8 +38,9 @@ def bytes_at(file: BinaryIO, start: int, count: int, size: int) -> Callable[[], 
     """What reads `count` bytes from `start` of a file of `size` bytes."""
 
     def read() -> bytearray:
+        if count > size - start:
+            raise Refused("it ends before its contents do")
         file.seek(start)
-        ByteSource(file, size).require(count)
         data = bytearray(count)
         if file.readinto(data) != count:  # type: ignore[attr-defined]
             raise Refused("it ends before its contents do")
