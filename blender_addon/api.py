@@ -16,13 +16,14 @@ from typing import Any
 import bpy
 
 from lifelike_protocol.errors import ErrorCode, LifelikeError
-from lifelike_protocol.messages import Frame, Method, Result, Settings, Source
+from lifelike_protocol.messages import Frame, Preview, Result, Source
 
 from . import preferences
 from .backend import THE_BACKEND
 from .capture import capture_image, capture_render_result, capture_viewport
 from .deliver.compositor import deliver_compositor
 from .deliver.image import deliver_image, deliver_mask
+from .deliver.preview import ShownPreview
 from .deliver.texture import deliver_texture
 from .jobs import Job, JobState
 from .outcome import FaceOutcome, Outcome
@@ -51,8 +52,10 @@ def enhance(
     return finish(request, job)
 
 
-def begin(context: bpy.types.Context, request: Request) -> Job:
+def begin(context: bpy.types.Context, request: Request, *, wants_preview: bool = False) -> Job:
     """Captures the picture and hands it to the backend, which is started when the preferences say so.
+
+    wants_preview: whether the job's `preview` is to be filled while refinement or tuning goes on; for `show_preview`.
 
     Raises:
         LifelikeError: the request cannot work, there is nothing to capture, or no backend to be had.
@@ -60,8 +63,12 @@ def begin(context: bpy.types.Context, request: Request) -> Job:
     request.check()
     ensure_backend(context)
     frame = capture(context, request)
-    settings = Settings(bundle=request.bundle, strength=request.strength, method=Method(request.method))
-    return THE_BACKEND.submit(frame, settings, float(preferences.of(context).timeout))
+    return THE_BACKEND.submit(frame, request.settings, float(preferences.of(context).timeout), wants_preview)
+
+
+def show_preview(request: Request, preview: Preview) -> ShownPreview:
+    """Puts a preview into the image that the result will take; `take_back` undoes it when there is no result."""
+    return ShownPreview(preview, _image_name(request))
 
 
 def ensure_backend(context: bpy.types.Context) -> None:

@@ -17,7 +17,7 @@ from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Frame, Settings, Status
 
 from .backend_process import BackendNotFoundError, BackendOptions, BackendProcess
-from .jobs import Advanced, Finished, Gone, Job, JobState, News, Ready, Worker
+from .jobs import Advanced, Finished, Gone, Job, JobState, News, Previewed, Ready, Worker
 
 
 class BackendState(Enum):
@@ -127,8 +127,10 @@ class Backend:
         self._let_go(wait)
         self.failure = None
 
-    def submit(self, frame: Frame, settings: Settings, timeout: float) -> Job:
+    def submit(self, frame: Frame, settings: Settings, timeout: float, wants_preview: bool = False) -> Job:
         """Hands a picture over; the backend may still be starting.
+
+        wants_preview: whether `job.preview` is to be filled while a better picture is being made.
 
         Raises:
             LifelikeError: NOT_RUNNING, or QUEUE_FULL while another picture is worked on.
@@ -139,7 +141,7 @@ class Backend:
             raise LifelikeError(
                 ErrorCode.QUEUE_FULL, "Another picture is being worked on.", "Wait for it, or cancel it first."
             )
-        self.job = Job(frame, settings, timeout)
+        self.job = Job(frame, settings, timeout, wants_preview)
         self._worker.add(self.job)
         return self.job
 
@@ -215,7 +217,10 @@ class Backend:
             case Advanced(job, progress) if not job.state.over:
                 job.state = JobState.RUNNING
                 job.stage, job.queue_position = progress.stage, progress.queue_position
+                job.inversion_error = progress.error
                 job.fraction = min(max(progress.fraction, job.fraction), 1.0)
+            case Previewed(job, preview) if not job.state.over:
+                job.preview = preview
             case Finished(job, result, error) if not job.state.over:
                 if error is None:
                     job.result, job.fraction = result, 1.0

@@ -18,7 +18,7 @@ from enum import Enum
 
 from lifelike_protocol.client import Client
 from lifelike_protocol.errors import ErrorCode, LifelikeError
-from lifelike_protocol.messages import Frame, Progress, Result, Settings, Stage, Status
+from lifelike_protocol.messages import Frame, Preview, Progress, Result, Settings, Stage, Status
 
 from .backend_process import BackendNotFoundError, BackendProcess
 
@@ -54,11 +54,14 @@ class Job:
     frame: Frame
     settings: Settings
     timeout: float
+    wants_preview: bool = False
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
     state: JobState = JobState.WAITING
     stage: Stage = Stage.QUEUED
     fraction: float = 0.0
     queue_position: int = 0
+    inversion_error: float | None = None
+    preview: Preview | None = None
     result: Result | None = None
     error: LifelikeError | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -90,6 +93,14 @@ class Advanced:
 
 
 @dataclass(frozen=True)
+class Previewed:
+    """There is something to look at while a better picture is being made."""
+
+    job: Job
+    preview: Preview
+
+
+@dataclass(frozen=True)
 class Finished:
     """A job's last news: exactly one of `result` and `error` is set."""
 
@@ -98,7 +109,7 @@ class Finished:
     error: LifelikeError | None = None
 
 
-News = Ready | Gone | Advanced | Finished
+News = Ready | Gone | Advanced | Previewed | Finished
 
 
 class Worker(threading.Thread):
@@ -204,7 +215,7 @@ class Worker(threading.Thread):
     def _enhance(self, client: Client, job: Job) -> Result:
         if job.cancelled.is_set():
             raise LifelikeError(ErrorCode.CANCELLED, "The picture was cancelled.")
-        client.submit(job.frame, job.settings, job=job.name)
+        client.submit(job.frame, job.settings, job=job.name, preview=job.wants_preview)
         self._submitted = job.name
         if job.cancelled.is_set():  # between the look above and the submission
             client.cancel(job.name)
@@ -213,7 +224,7 @@ class Worker(threading.Thread):
             event = next(client.events(job.name, timeout=max(0.0, deadline - time.monotonic())))
             if isinstance(event, Result):
                 return event
-            self.news.put(Advanced(job, event))
+            self.news.put(Previewed(job, event) if isinstance(event, Preview) else Advanced(job, event))
 
 
 def _failed_start(process: BackendProcess) -> LifelikeError:

@@ -49,5 +49,5 @@ def _tick() -> float | None:
 
 def _what_is_drawn() -> tuple[object, ...]:
     job = THE_BACKEND.job
-    progress = (job.state, job.stage, job.fraction, job.queue_position) if job else ()
+    progress = (job.state, job.stage, job.fraction, job.queue_position, job.inversion_error) if job else ()
     return (THE_BACKEND.state, THE_BACKEND.failure, LAST_RUN.outcome, LAST_RUN.failure, *progress)

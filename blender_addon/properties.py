@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import bpy
 
+from lifelike_protocol.messages import Restoration
+from lifelike_protocol.validation import MAX_STEPS
+
 from .backend import THE_BACKEND
 
 SOURCES = (
@@ -32,6 +35,7 @@ COLOURS = (
     ("scene_linear", "Scene Linear", "As rendered, without the view transform; bright lights keep their values"),
 )
 BUILT_IN = "builtin"
+RESTORED = Restoration().iris
 
 
 def bundle_names(_self: object, _context: object, typed: str) -> list[tuple[str, str]]:
@@ -39,6 +43,18 @@ def bundle_names(_self: object, _context: object, typed: str) -> list[tuple[str,
     status = THE_BACKEND.status
     known = [(bundle.name, f"{bundle.resolution} px") for bundle in status.bundles] if status else [(BUILT_IN, "")]
     return [entry for entry in known if typed.lower() in entry[0].lower()]
+
+
+def steps(name: str, description: str, **options: object) -> object:
+    """A property of how many steps to take at most."""
+    return bpy.props.IntProperty(name=name, description=description, min=0, max=MAX_STEPS, soft_max=200, **options)
+
+
+def share(name: str, description: str, **options: object) -> object:
+    """A property of how much of something comes back from the input; the wire's defaults are all the same."""
+    return bpy.props.FloatProperty(
+        name=name, description=description, min=0.0, max=1.0, default=RESTORED, subtype="FACTOR", **options
+    )
 
 
 def _is_mesh(_self: object, candidate: bpy.types.Object) -> bool:
@@ -85,6 +101,12 @@ class LifelikeSceneSettings(bpy.types.PropertyGroup):
         search_options={"SUGGESTION"},
     )
     method: bpy.props.EnumProperty(name="Method", description="How the model is applied", items=METHODS)
+    refine: steps("Refine", "Look longer for the face's code: so many steps at most, fewer when nothing gets better")
+    tune: steps("Tune", "Then adapt the model to this one face: so many steps at most. Slow, and rarely needed")
+    restore_iris: share("Irises", "How much of the irises' color comes back from the input")
+    restore_skin: share("Skin", "How much of the skin's color in large areas comes back from the input")
+    restore_background: share("Background", "How much of what is around the face comes back from the input")
+    restore_accessories: share("Accessories", "How much of glasses, jewelry and the like comes back from the input")
 
 
 CLASSES = (LifelikeSceneSettings,)

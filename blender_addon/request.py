@@ -9,6 +9,8 @@ from typing import Any
 import bpy
 
 from lifelike_protocol.errors import ErrorCode, LifelikeError
+from lifelike_protocol.messages import Inversion, Method, Restoration, Settings
+from lifelike_protocol.validation import MAX_STEPS
 
 from .properties import COLOURS, METHODS, OUTPUTS, SOURCES, VIEWPOINTS
 
@@ -17,6 +19,9 @@ _CHOICES = {
     for name, items in (("source", SOURCES), ("viewpoint", VIEWPOINTS), ("colours", COLOURS), ("method", METHODS))
 }
 _OUTPUTS = tuple(item[0] for item in OUTPUTS)
+_NO_LONGER, _RESTORED = Inversion(), Restoration()
+_STEPS = ("refine", "tune")
+_SHARES = ("restore_iris", "restore_skin", "restore_background", "restore_accessories")
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,23 @@ class Request:
     strength: float = 1.0
     bundle: str = "builtin"
     method: str = "bundle"
+    refine: int = _NO_LONGER.refine
+    tune: int = _NO_LONGER.tune
+    restore_iris: float = _RESTORED.iris
+    restore_skin: float = _RESTORED.skin
+    restore_background: float = _RESTORED.background
+    restore_accessories: float = _RESTORED.accessories
+
+    @property
+    def settings(self) -> Settings:
+        """What goes over the wire."""
+        return Settings(
+            self.bundle,
+            self.strength,
+            Method(self.method),
+            Inversion(self.refine, self.tune),
+            Restoration(self.restore_iris, self.restore_skin, self.restore_background, self.restore_accessories),
+        )
 
     @classmethod
     def from_scene(cls, scene: bpy.types.Scene, **overrides: Any) -> Request:
@@ -49,6 +71,7 @@ class Request:
             strength=settings.strength,
             bundle=settings.bundle or "builtin",
             method=settings.method,
+            **{name: getattr(settings, name) for name in (*_STEPS, *_SHARES)},
         )
         unknown = set(overrides) - {known.name for known in fields(cls)}
         if unknown:
@@ -62,8 +85,13 @@ class Request:
                 raise _invalid(f"{name} cannot be “{getattr(self, name)}”.", f"Choose one of {', '.join(known)}.")
         if not self.outputs <= set(_OUTPUTS):
             raise _invalid("An output is not known.", f"Choose among {', '.join(_OUTPUTS)}.")
-        if not 0.0 <= self.strength <= 1.0:
-            raise _invalid(f"The strength cannot be {self.strength}.", "Choose a value from 0 to 1.")
+        for name in ("strength", *_SHARES):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                what = name.replace("_", " ")
+                raise _invalid(f"The {what} cannot be {getattr(self, name)}.", "Choose a value from 0 to 1.")
+        for name in _STEPS:
+            if not 0 <= getattr(self, name) <= MAX_STEPS:
+                raise _invalid(f"{name} cannot be {getattr(self, name)} steps.", f"Choose from 0 to {MAX_STEPS}.")
         if not self.outputs:
             raise _invalid("No output is chosen.", "Choose at least one of image, texture and compositor.")
         if self.source == "IMAGE" and self.image not in bpy.data.images:

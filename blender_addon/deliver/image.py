@@ -29,10 +29,21 @@ def deliver_image(result: Result, name: str) -> bpy.types.Image:
     An image that an earlier run made under this name is updated in place; a user's image of that name stays,
     and Blender numbers the new one. The custom property "lifelike_terms" says what the bundle's licence asks.
     """
-    data, colour_space = _file_of(result.pixels, result.encoding)
-    image = _put(data, colour_space, name)
+    image = put_picture(result.pixels, result.encoding, name)
     remember_terms(image, terms_text(result.provenance))
     return image
+
+
+def put_picture(pixels: np.ndarray, encoding: Encoding, name: str) -> bpy.types.Image:
+    """Pixels that the backend made as an image called `name`, without what is known of a result."""
+    data, colour_space = _file_of(pixels, encoding)
+    return put_file(data, colour_space, name)
+
+
+def result_image(name: str) -> bpy.types.Image | None:
+    """The image that an earlier run made under `name`, whatever it is called now."""
+    role = f"image:{name}"
+    return next((image for image in bpy.data.images if is_marked(image, role) and image.library is None), None)
 
 
 def deliver_mask(result: Result, name: str) -> bpy.types.Image:
@@ -44,16 +55,15 @@ def deliver_mask(result: Result, name: str) -> bpy.types.Image:
         region = mask[y0:y1, x0:x1]
         np.maximum(region, face.mask, out=region)
     opened = np.minimum(mask * _OPENED, 255).astype(np.uint8)
-    return _put(png(opened[..., None]), "Non-Color", f"{name} Mask")
+    return put_file(png(opened[..., None]), "Non-Color", f"{name} Mask")
 
 
-def _put(data: bytes, colour_space: str, name: str) -> bpy.types.Image:
+def put_file(data: bytes, colour_space: str, name: str) -> bpy.types.Image:
     """Packs a picture file into the image that an earlier run made under `name`, or into a new one."""
-    role = f"image:{name}"
-    image = next((image for image in bpy.data.images if is_marked(image, role) and image.library is None), None)
+    image = result_image(name)
     if image is None:
         image = bpy.data.images.new(name, 1, 1)
-        mark(image, role)
+        mark(image, f"image:{name}")
         # No result is lost on saving, even if nothing uses it yet.
         image.use_fake_user = True
     image.buffers_free()

@@ -12,10 +12,11 @@ from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 from .. import api
 from ..backend import THE_BACKEND, Failure
+from ..deliver.preview import ShownPreview
 from ..jobs import Job
 from ..outcome import LAST_RUN
 from ..polling import keep_polling, redraw
-from ..properties import COLOURS, METHODS, OUTPUTS, SOURCES, VIEWPOINTS
+from ..properties import COLOURS, METHODS, OUTPUTS, SOURCES, VIEWPOINTS, share, steps
 from ..thumbnail import set_thumbnail
 from .show_result import show_in_open_editors
 
@@ -37,9 +38,16 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
     strength: bpy.props.FloatProperty(name="Strength", min=0.0, max=1.0, options={"SKIP_SAVE"})
     bundle: bpy.props.StringProperty(name="Bundle", options={"SKIP_SAVE"})
     method: bpy.props.EnumProperty(name="Method", items=METHODS, options={"SKIP_SAVE"})
+    refine: steps("Refine", "", options={"SKIP_SAVE"})
+    tune: steps("Tune", "", options={"SKIP_SAVE"})
+    restore_iris: share("Irises", "", options={"SKIP_SAVE"})
+    restore_skin: share("Skin", "", options={"SKIP_SAVE"})
+    restore_background: share("Background", "", options={"SKIP_SAVE"})
+    restore_accessories: share("Accessories", "", options={"SKIP_SAVE"})
 
     _request: api.Request | None = None
     _job: Job | None = None
+    _preview: ShownPreview | None = None
     _timer: bpy.types.Timer | None = None
 
     @classmethod
@@ -53,7 +61,7 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
             return self.execute(context)
         try:
             self._request = api.Request.from_scene(context.scene, **self._overrides())
-            self._job = api.begin(context, self._request)
+            self._job = api.begin(context, self._request, wants_preview=True)
         except LifelikeError as error:
             return self._failed(error)
         LAST_RUN.forget()
@@ -71,11 +79,15 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
             return {"PASS_THROUGH"}
         THE_BACKEND.poll()
         if not job.state.over:
+            if job.preview is not None and self._preview is None:
+                self._preview = api.show_preview(self._request, job.preview)
+                show_in_open_editors(context, self._preview.image, replacing=self._request.image)
             return {"PASS_THROUGH"}
         self._remove_timer(context)
         try:
             outcome = api.finish(self._request, job)
         except LifelikeError as error:
+            self._take_preview_back()
             return self._failed(error)
         show_in_open_editors(context, outcome.image, replacing=self._request.image)
         set_thumbnail(outcome.image, job.result)
@@ -98,8 +110,13 @@ class LIFELIKE_OT_make_realistic(bpy.types.Operator):
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator: its window is closed, another file is loaded, or Blender quits."""
         self._remove_timer(context)
+        self._take_preview_back()
         if self._job is not None and self._job is THE_BACKEND.job:
             THE_BACKEND.cancel()
+
+    def _take_preview_back(self) -> None:
+        if self._preview is not None:
+            self._preview.take_back()
 
     def _overrides(self) -> dict[str, object]:
         names = (field.name for field in fields(api.Request) if field.name != "scene")

@@ -58,6 +58,8 @@ def draw_progress(layout: bpy.types.UILayout, job: Job) -> None:
         text = "Starting the backend"
     elif job.queue_position:
         text = f"Waiting, {job.queue_position} before this"
+    elif job.inversion_error is not None:
+        text = f"Looking closer, {job.inversion_error:.1%} off  {job.fraction:.0%}"
     else:
         text = f"{STAGE_TEXT[job.stage]}  {job.fraction:.0%}"
     row.progress(factor=job.fraction, text=text, type="BAR")

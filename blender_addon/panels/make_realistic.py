@@ -33,6 +33,7 @@ def draw_make_realistic(layout: bpy.types.UILayout, context: bpy.types.Context) 
     _draw_source(column, context, settings)
     _draw_outputs(column, settings)
     column.prop(settings, "strength", slider=True)
+    _draw_inversion(layout, settings)
     _draw_advanced(layout, context, settings)
     draw_last_result(layout, context)
     layout.separator(type="LINE")
@@ -55,6 +56,23 @@ def _draw_outputs(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup)
     column.prop(settings, "outputs", expand=False)
     if "TEXTURE" in settings.outputs:
         layout.prop(settings, "texture_object")
+
+
+def _draw_inversion(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    header, body = layout.panel("lifelike_inversion", default_closed=True)
+    header.label(text="Inversion")
+    if body is None:
+        return
+    column = body.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(settings, "refine")
+    column.prop(settings, "tune")
+    restored = column.column(align=True, heading="Restore")
+    # The difference keeps all of the input, so there is nothing to bring back.
+    restored.active = settings.method != "difference"
+    for name in ("restore_iris", "restore_skin", "restore_background", "restore_accessories"):
+        restored.prop(settings, name, slider=True)
 
 
 def _draw_advanced(layout: bpy.types.UILayout, context: bpy.types.Context, settings: bpy.types.PropertyGroup) -> None:
