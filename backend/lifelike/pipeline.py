@@ -22,7 +22,7 @@ from lifelike.inversion import WeightChange, invert, refine, tune
 from lifelike.networks.encoder import Latent
 from lifelike.restoration import needed
 from lifelike.stage_clock import STARTS, STARTS_LOOKING_LONGER, Report, StageClock, layers_of
-from lifelike.transfer import Transfer
+from lifelike.transfer import SINGLE_MODE, Transfer
 from lifelike_protocol.messages import Array, FaceResult, Frame, Inversion, Method, Settings, Stage
 
 
@@ -101,7 +101,8 @@ class Pipeline:
             listener: what else is told on the way.
 
         Raises:
-            LifelikeError: NO_FACE, INVALID_SETTING, and whatever `report` raises.
+            LifelikeError: NO_FACE, INVALID_SETTING, INVALID_BUNDLE for one without an encoder, and whatever `report`
+                raises.
         """
         listener = listener or Listener()
         longer = settings.inversion.refine + settings.inversion.tune > 0
@@ -135,7 +136,7 @@ class Pipeline:
 
     def _invert(self, portraits: list[Portrait], clock: StageClock, share: float) -> None:
         """The encoder's one pass, the first `share` of the stage."""
-        with clock.part(0.0, share), clock.inside(layers_of(self.bundle.encoder)):
+        with clock.part(0.0, share), clock.inside(layers_of(self.bundle.needed_encoder())):
             for portrait in clock.each(portraits):
                 portrait.latent = invert(self.bundle, to_tensor(portrait.before))
 
@@ -172,8 +173,7 @@ class Pipeline:
         listener.error(None)
 
     def _transfer(self, portraits: list[Portrait], settings: Settings, clock: StageClock) -> None:
-        card = self.bundle.card
-        decoding = (card.method if settings.method is Method.BUNDLE else settings.method) is Method.DECODE
+        decoding = self.transfer.method(settings.method) is Method.DECODE
         with clock.inside(self.bundle.photo.synthesis.children()):
             for portrait in clock.each(portraits):
                 assert portrait.latent is not None
@@ -215,7 +215,8 @@ class Pipeline:
             identity_similarity=portrait_similarity(self.bundle, before, after),
             landmark_drift=landmark_drift(self.bundle, before, after, portrait.landmarks),
         )
-        return changed, evolve(result, warnings=likeness_warnings(result, self.bundle))
+        warnings = likeness_warnings(result, self.bundle)
+        return changed, evolve(result, warnings=(SINGLE_MODE, *warnings) if self.bundle.single else warnings)
 
 
 def to_tensor(picture: Array) -> Tensor:

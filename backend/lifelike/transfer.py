@@ -23,7 +23,6 @@ from lifelike.restoration import needed, restore
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Method, Restoration
 
-
 SINGLE_MODE = (
     "The bundle has one generator only: the portrait was inverted to its photographs and decoded by it, "
     "which keeps the person less well than a pair does."

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from attrs import evolve
 from safetensors.torch import load_file, save_file
 
-from lifelike.bundles import Bundle, find_bundle, list_bundles, load_bundle, read_bundle
+from lifelike.bundles import Bundle, find_bundle, list_bundles, load_bundle, read_bundle, read_card
+from lifelike.bundles.assembly import assemble_bundle
 from lifelike.bundles.card import card_to_json
 from lifelike.bundles.file import CARD_KEY, bundle_sha256
+from lifelike.networks.e4e import E4e
 from lifelike.transfer import transfer_portraits
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from small_bundle import small_bundle
@@ -110,6 +113,7 @@ def rewritten(file: Path, **changes: object) -> None:
         ({"photo.b4.const": torch.zeros(1, 4, 4)}, "has the shape (1, 4, 4)"),
         ({"stranger": torch.zeros(1)}, "of no network"),
         ({"mapping.w_avg": torch.full((16,), torch.nan)}, "not finite"),
+        ({"mapping.w_avg": torch.tensor([torch.inf] + [0.0] * 15)}, "not finite"),
     ],
 )
 def test_wrong_tensors_are_refused(file: Path, changes: dict[str, object], expected: str) -> None:
@@ -126,6 +130,15 @@ def test_wrong_tensors_are_refused(file: Path, changes: dict[str, object], expec
         {"generator": "big"},
         {"method": "bundle"},
         {"name": None},
+        {"pair": False},
+        {"encoder": {"kind": "unheard of"}},
+        {"encoder": {"kind": "e4e"}},
+        {"encoder": 7},
+        {"precision": "double"},
+        {"identity": {"architecture": "ir_se50", "blocks": [10**9, 1, 1, 1]}},
+        {"identity": {"widths": 3}},
+        {"generator": {"mapping_layers": 10**9}},
+        {"generator": {"resolution": 1 << 40}},
     ],
 )
 def test_wrong_cards_are_refused(bundle: Bundle, file: Path, change: dict[str, object]) -> None:
@@ -161,3 +174,82 @@ def test_a_failed_save_leaves_the_old_bundle(bundle: Bundle, file: Path, monkeyp
         bundle.save(file)
     assert file.read_bytes() == before
     assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_tensors_are_not_read_before_their_sizes_are_right(
+    bundle: Bundle, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewritten(file, **{"photo.b4.const": torch.zeros(1000, 4, 4)})
+    monkeypatch.setattr("lifelike.bundles.bundle.read_tensors", lambda _: pytest.fail("read"))
+    refused(file)
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_single_precision_keeps_every_bit(tmp_path: Path, published: bool) -> None:
+    bundle = small_bundle(published=published)
+    bundle.card = evolve(bundle.card, precision="single")
+    bundle.save(tmp_path / "exact.safetensors")
+    before, after = bundle.tensors(), read_bundle(tmp_path / "exact.safetensors").tensors()
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        assert after[name].dtype == value.dtype
+        assert torch.equal(after[name], value), name
+
+
+def test_a_card_says_nothing_of_what_old_readers_do_not_know(bundle: Bundle) -> None:
+    values = json.loads(card_to_json(bundle.card))
+    assert not {"pair", "precision", "non_commercial", "citation", "sources"} & values.keys()
+    assert "kind" not in values["encoder"]
+
+
+def test_terms_and_sources_come_back(tmp_path: Path) -> None:
+    bundle = small_bundle(pair=False, published=True)
+    source = {"file": "ffhq.pkl", "sha256": "0" * 64, "format": "NVIDIA PyTorch pickle", "licence": "none"}
+    bundle.card = evolve(bundle.card, non_commercial=True, citation="A, B and C", sources=(source,))
+    bundle.save(tmp_path / "single.safetensors")
+    assert read_card(tmp_path / "single.safetensors") == bundle.card
+
+
+def test_the_file_of_a_loaded_bundle_may_change(file: Path) -> None:
+    loaded = read_bundle(file)
+    before = {name: value.clone() for name, value in loaded.tensors().items()}
+    with file.open("r+b") as opened:
+        opened.seek(file.stat().st_size // 2)
+        opened.write(bytes(file.stat().st_size // 2))
+    assert all(torch.equal(value, before[name]) for name, value in loaded.tensors().items())
+
+
+def test_the_shared_noise_takes_memory_once(file: Path) -> None:
+    bundle = read_bundle(file).to("cpu")
+    assert bundle.render is not None
+    for resolution in bundle.card.generator.resolutions:
+        noise, twin = (g.synthesis.block(resolution).conv1.noise_const for g in (bundle.photo, bundle.render))
+        assert noise.data_ptr() == twin.data_ptr()
+
+
+def test_a_bundle_without_encoder_loads_and_refuses_to_invert(bundle: Bundle, tmp_path: Path) -> None:
+    only = assemble_bundle(bundle.photo, name="only", description="", licence="CC0-1.0")
+    only.save(tmp_path / "only.safetensors")
+    again = read_bundle(tmp_path / "only.safetensors")
+    assert again.single
+    with torch.inference_mode():
+        z = torch.randn(1, 16)
+        assert torch.allclose(again.photo(z), bundle.photo(z), atol=0.02)  # stored in half precision
+    with pytest.raises(LifelikeError, match="no encoder") as caught:
+        transfer_portraits(again, torch.zeros(1, 3, 64, 64))
+    assert caught.value.code is ErrorCode.INVALID_BUNDLE
+    assert "import" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ({"num_ws": 4}, "4 × 16 latents"),
+        ({"w_dim": 8}, "10 × 8 latents"),
+        ({"resolution": 128}, "reads 128 pixels"),
+    ],
+)
+def test_encoders_for_other_generators_are_refused(bundle: Bundle, sizes: dict[str, int], expected: str) -> None:
+    fitting = small_bundle(published=True).card.encoder
+    with pytest.raises(LifelikeError, match=expected):
+        assemble_bundle(bundle.photo, encoder=E4e(evolve(fitting, **sizes)), name="", description="", licence="")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lifelike.pipeline import Pipeline
+from lifelike.transfer import SINGLE_MODE
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import FaceHint, Frame, LandmarkSource, Method, Settings, Stage
 from small_bundle import small_bundle
@@ -119,3 +120,19 @@ def test_float_frames_keep_their_precision_and_alpha(pipeline: Pipeline, frame: 
 def test_small_faces_are_warned_of(pipeline: Pipeline, frame: Frame) -> None:
     result = pipeline.run(frame, Settings())
     assert any("small" in warning for warning in result.faces[0].warnings)
+
+
+def test_a_bundle_with_one_generator_works_and_says_so(frame: Frame) -> None:
+    result = Pipeline(small_bundle(pair=False, published=True)).run(frame, Settings(method=Method.DIFFERENCE))
+    assert not np.array_equal(result.pixels, frame.pixels)
+    for face in result.faces:
+        assert SINGLE_MODE in face.warnings
+        assert -1 <= face.identity_similarity <= 1
+
+
+def test_a_bundle_without_encoder_is_refused(frame: Frame) -> None:
+    bundle = small_bundle()
+    bundle.encoder = None
+    with pytest.raises(LifelikeError, match="no encoder") as caught:
+        Pipeline(bundle).run(frame, Settings())
+    assert caught.value.code is ErrorCode.INVALID_BUNDLE

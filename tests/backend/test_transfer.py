@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lifelike.inversion import invert
+from lifelike.inversion import invert, refine, tune
+from lifelike.networks.encoder import Latent
 from lifelike.transfer import Transfer, transfer_portraits
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Method
@@ -67,3 +68,40 @@ def test_impossible_strengths_are_refused(portraits: torch.Tensor, strength: flo
     with pytest.raises(LifelikeError) as caught:
         transfer_portraits(small_bundle(), portraits, strength=strength)
     assert caught.value.code is ErrorCode.INVALID_SETTING
+
+
+@pytest.mark.parametrize("method", list(Method))
+def test_one_generator_decodes_whatever_is_wished(portraits: torch.Tensor, method: Method) -> None:
+    bundle = small_bundle(pair=False)
+    latent = invert(bundle, portraits)
+    expected = bundle.photo.synthesis(latent.ws, features=latent.features).clamp(-1, 1)
+    assert torch.allclose(transfer_portraits(bundle, portraits, method), expected)
+
+
+def test_with_one_generator_strength_blends_the_portrait_with_its_decode(portraits: torch.Tensor) -> None:
+    bundle = small_bundle(pair=False)
+    assert torch.allclose(transfer_portraits(bundle, portraits, strength=0.0), portraits, atol=1e-6)
+    half, whole = (transfer_portraits(bundle, portraits, strength=strength) for strength in (0.5, 1.0))
+    latent = invert(bundle, portraits)
+    decoded = bundle.photo.synthesis(latent.ws, features=latent.features)
+    assert torch.allclose(half, ((portraits + decoded) / 2).clamp(-1, 1), atol=1e-5)
+    assert not torch.allclose(half, whole, atol=0.05)
+
+
+def test_published_encoders_read_smaller_portraits_than_the_generator_makes() -> None:
+    bundle = small_bundle(published=True)
+    large = torch.rand(1, 3, 128, 128) - 0.5
+    small = torch.nn.functional.interpolate(large, (64, 64), mode="bilinear", antialias=True)
+    assert torch.allclose(invert(bundle, large).ws, invert(bundle, small).ws, atol=1e-5)
+
+
+def test_inversion_looks_at_the_one_generator_there_is(portraits: torch.Tensor) -> None:
+    bundle = small_bundle(pair=False, published=True)
+    latent = invert(bundle, portraits)
+
+    def distance(refined: Latent) -> float:
+        return float((bundle.photo.synthesis(refined.ws) - portraits).square().mean())
+
+    assert distance(refine(bundle, portraits, latent, 5)) < distance(latent)
+    change = tune(bundle, portraits[:1], Latent(latent.ws[:1], {}), 3)
+    assert any(float(tensor.abs().max()) > 0 for tensor in change.tensors.values())

@@ -7,49 +7,54 @@ from typing import Any
 
 import torch
 
-from lifelike.bundles.bundle import Bundle
+from lifelike.bundles.bundle import Bundle, empty_bundle
 from lifelike.bundles.card import BundleCard
-from lifelike.networks.encoder import Encoder
+from lifelike.networks.encoder import EncoderSettings
+from lifelike.networks.encoders import AnyEncoder
 from lifelike.networks.face_locator import FaceLocator
-from lifelike.networks.identity import IdentityNetwork
+from lifelike.networks.identities import AnyIdentity
 from lifelike.networks.stylegan2 import Generator
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 
 def assemble_bundle(
     photo: Generator,
-    render: Generator,
-    encoder: Encoder,
-    identity: IdentityNetwork | None = None,
+    render: Generator | None = None,
+    encoder: AnyEncoder | None = None,
+    identity: AnyIdentity | None = None,
     locator: FaceLocator | None = None,
     **card: Any,
 ) -> Bundle:
-    """A bundle of these networks.
+    """A bundle of these networks, which it shares the tensors of.
 
     Args:
-        photo, render: a pair: of the same sizes, with the same mapping network and noise buffers.
-        encoder: for generators of these sizes.
+        photo: the photo generator.
+        render: of the same sizes, with the same mapping network and noise buffers; None: single-generator mode.
+        encoder: for generators of these sizes; None: the bundle can only generate.
         identity, locator: may be left out.
         card: the other fields of `BundleCard`: name, description, licence, …
 
     Raises:
         LifelikeError: INVALID_BUNDLE when the networks do not belong together.
     """
-    check_pair(photo, render)
-    check_encoder(encoder, photo)
-    bundle = Bundle(
+    if render is not None:
+        check_pair(photo, render)
+    if encoder is not None:
+        check_encoder(encoder, photo)
+    bundle = empty_bundle(
         BundleCard(
             generator=photo.settings,
-            encoder=encoder.settings,
+            encoder=None if encoder is None else encoder.settings,
             identity=None if identity is None else dict(identity.settings),
             locator=None if locator is None else dict(locator.settings),
+            pair=render is not None,
             **card,
         )
     )
     parts = {
         "mapping": photo.mapping,
         "photo": photo.synthesis,
-        "render": render.synthesis,
+        "render": None if render is None else render.synthesis,
         "encoder": encoder,
         "identity": identity,
         "locator": locator,
@@ -71,17 +76,22 @@ def check_pair(photo: Generator, render: Generator) -> None:
             raise _refusal(f"{key} differs between the generators, which must share it")
 
 
-def check_encoder(encoder: Encoder, generator: Generator) -> None:
+def check_encoder(encoder: AnyEncoder, generator: Generator) -> None:
     """Raise INVALID_BUNDLE unless the encoder's latents fit the generator."""
     mine, its = encoder.settings, generator.settings
-    wanted = tuple(its.channels(resolution) for resolution in mine.feature_resolutions)
-    if (mine.resolution, mine.num_ws, mine.w_dim) != (its.resolution, its.num_ws, its.w_dim):
+    if (mine.num_ws, mine.w_dim) != (its.num_ws, its.w_dim):
         raise _refusal(
-            f"the encoder makes {mine.num_ws} × {mine.w_dim} latents at {mine.resolution} pixels, the generators take "
-            f"{its.num_ws} × {its.w_dim} at {its.resolution}"
+            f"the encoder makes {mine.num_ws} × {mine.w_dim} latents, and the generators of {its.resolution} pixels "
+            f"take {its.num_ws} × {its.w_dim}"
         )
-    if mine.feature_channels != wanted:
-        raise _refusal(f"the encoder's feature codes have {mine.feature_channels} channels, the generators {wanted}")
+    if mine.resolution > its.resolution:
+        raise _refusal(f"the encoder reads {mine.resolution} pixels, more than the generators' {its.resolution}")
+    if isinstance(mine, EncoderSettings):
+        wanted = tuple(its.channels(resolution) for resolution in mine.feature_resolutions)
+        if mine.feature_channels != wanted:
+            raise _refusal(
+                f"the encoder's feature codes have {mine.feature_channels} channels, the generators {wanted}"
+            )
 
 
 def _refusal(why: str) -> LifelikeError:

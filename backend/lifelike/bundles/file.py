@@ -22,6 +22,8 @@ CARD_KEY = "lifelike_card"
 SIZE_LIMIT = 4 << 30
 """Bytes; no bundle of this format comes near, so that a larger file is refused before it is read."""
 
+MAPPED_AT_ONCE = 256 << 20  # bytes
+
 
 def _invalid(path: Path, why: object) -> LifelikeError:
     return LifelikeError(
@@ -63,32 +65,64 @@ def read_card(path: Path) -> BundleCard:
     return card_from_json(metadata[CARD_KEY], path.name)
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Every tensor of a bundle, half precision widened to float32.
+def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of every tensor of a bundle; none of them is read.
 
     Raises:
-        LifelikeError: INVALID_BUNDLE for a damaged file, one of absurd size, or values that are not finite.
+        LifelikeError: INVALID_BUNDLE for a damaged file or one of absurd size.
     """
     file = weights_file(path)
     try:
         if file.stat().st_size > SIZE_LIMIT:
             raise _invalid(path, f"its file is larger than {SIZE_LIMIT >> 30} GiB")
         with safe_open(file, framework="pt") as opened:
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (not a mapping)
+            return {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise _invalid(path, error) from error
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point():
-            tensors[name] = tensor = tensor.float()
-            if not torch.isfinite(tensor).all():
-                raise _invalid(path, f"its tensor {name} has values that are not finite")
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a bundle, half precision widened to float32, convolutions with channels last.
+
+    They are copies, so that the file is not held open, and the file is opened anew now and then, since what was read
+    of it counts as memory until it is closed: a bundle takes its size in memory once.
+
+    Raises:
+        LifelikeError: INVALID_BUNDLE for a damaged file, or values that are not finite.
+    """
+    tensors: dict[str, Tensor] = {}
+    file = weights_file(path)
+    left = list(reversed(read_shapes(path)))
+    while left:
+        taken = 0
+        try:
+            with safe_open(file, framework="pt") as opened:
+                while left and taken < MAPPED_AT_ONCE:
+                    name = left.pop()
+                    tensors[name] = tensor = _copied(opened.get_tensor(name))
+                    taken += tensor.nbytes
+                    if tensor.is_floating_point() and not all(end.isfinite() for end in tensor.aminmax()):
+                        raise _invalid(path, f"its tensor {name} has values that are not finite")
+        except (OSError, SafetensorError) as error:
+            raise _invalid(path, error) from error
     return tensors
 
 
+def _copied(stored: Tensor) -> Tensor:
+    dtype = torch.float32 if stored.is_floating_point() else stored.dtype
+    form = torch.channels_last if stored.ndim == 4 else torch.contiguous_format
+    return stored.to(dtype, copy=True, memory_format=form)
+
+
 def write_bundle(path: Path, card: BundleCard, tensors: dict[str, Tensor]) -> None:
-    """Write a one-file bundle, floating-point tensors as float16, whole or not at all."""
+    """Write a one-file bundle, floating-point tensors in the card's precision, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written; what was there before still is.
+    """
+    precision = torch.float16 if card.precision == "half" else torch.float32
     stored = {
-        name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
+        name: value.detach().to("cpu", precision if value.is_floating_point() else None).contiguous()
         for name, value in tensors.items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,5 +130,7 @@ def write_bundle(path: Path, card: BundleCard, tensors: dict[str, Tensor]) -> No
     try:
         save_file(stored, partial, {CARD_KEY: card_to_json(card)})
         partial.replace(path)
+    except SafetensorError as error:  # a full disk, among others
+        raise OSError(None, f"{error}") from error
     finally:
         partial.unlink(missing_ok=True)

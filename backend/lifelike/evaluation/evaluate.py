@@ -32,6 +32,7 @@ from lifelike.evaluation.panel import Panel, assemble_panel
 from lifelike.evaluation.report import Measure, Missing, Provenance, Report, Subject
 from lifelike.evaluation.subjects import TRUE_PHOTO, UNTOUCHED, BundleProducer, Producer
 from lifelike.training.run_folder import installed_versions
+from lifelike.transfer import Transfer
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Method
 
@@ -78,8 +79,9 @@ def evaluate_bundle(
     material = material_of_pairs(pictures) if isinstance(pictures, Pairs) else pictures
     _check(bundle, material, strength, resamples)
     panel = assemble_panel(bundle) if panel is None else panel
-    chosen = bundle.card.method if method is Method.BUNDLE else method
-    ways = [chosen, *(way for way in (Method.DIFFERENCE, Method.DECODE) if way is not chosen)]
+    chosen = Transfer(bundle).method(method)
+    others = () if bundle.single else (Method.DIFFERENCE, Method.DECODE)
+    ways = [chosen, *(way for way in others if way is not chosen)]
     producers: list[Producer] = [BundleProducer(bundle, ways, strength), *baselines]
     judges = panel.judges(material.truths is not None)
     for part in material.batches(batch):
@@ -121,6 +123,7 @@ def show(part: Batch, producers: Iterable[Producer]) -> dict[str, Pictures]:
 
 
 def _check(bundle: Bundle, material: Material, strength: float, resamples: int) -> None:
+    bundle.needed_encoder()
     if material.resolution != bundle.card.resolution:
         raise LifelikeError(
             ErrorCode.INVALID_SETTING,

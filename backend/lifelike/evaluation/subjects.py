@@ -49,7 +49,7 @@ class BundleProducer:
     """A bundle by several methods, inverting each portrait once.
 
     Args:
-        methods: the first is what a user gets; the others are shown as baselines.
+        methods: the first is what a user gets; the others are shown as baselines. One alone in single-generator mode.
         strength: 0…1.
     """
 
@@ -61,7 +61,8 @@ class BundleProducer:
             Subject(method.value, WAYS[method][0], "bundle" if place == 0 else "baseline", WAYS[method][1])
             for place, method in enumerate(self.methods)
         ]
-        self.subjects = (*made, INVERSION)
+        # With one generator alone, that is its decode.
+        self.subjects = tuple(made) if bundle.single else (*made, INVERSION)
 
     @torch.inference_mode()
     def make(self, batch: Batch) -> dict[str, Pictures]:
@@ -72,5 +73,7 @@ class BundleProducer:
             method.value: to_pictures(self.transfer.apply(portraits, latent, method, self.strength))
             for method in self.methods
         }
-        inverted = self.bundle.render.synthesis(latent.ws, features=latent.features)
+        if self.bundle.single:
+            return made
+        inverted = self.bundle.inverted.synthesis(latent.ws, features=latent.features)
         return {**made, INVERSION.key: to_pictures(inverted)}

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lifelike.bundles.bundle import Bundle
 from lifelike.networks.encoder import Latent
+from lifelike.networks.encoders import encode
 
 
 @torch.inference_mode()
@@ -20,11 +20,10 @@ def invert(bundle: Bundle, portraits: Tensor) -> Latent:
 
     Returns:
         The latents of N portraits, on the bundle's device.
+
+    Raises:
+        LifelikeError: INVALID_BUNDLE for a bundle without an encoder.
     """
+    encoder = bundle.needed_encoder()
     portraits = portraits.to(bundle.device, memory_format=torch.channels_last)
-    side = bundle.encoder.settings.resolution
-    if portraits.shape[-1] != side:
-        # e4e reads 256 pixels of whatever resolution its generator has (arXiv 2102.02766, its published code).
-        portraits = F.interpolate(portraits, (side, side), mode="bilinear", align_corners=False, antialias=True)
-    latent: Latent = bundle.encoder(portraits)
-    return latent
+    return encode(encoder, portraits)

@@ -53,7 +53,7 @@ def refine(
         ws = first.clone().requires_grad_(rate > 0)
         features = {side: code.clone().requires_grad_(feature_rate > 0) for side, code in latent.features.items()}
         groups = [([ws], rate), (list(features.values()), feature_rate)]
-        synthesis = synthesis_over(bundle.render.synthesis)
+        synthesis = synthesis_over(bundle.inverted.synthesis)
 
         def measure(step: int) -> tuple[Tensor, Tensor, Tensor]:
             shown = synthesis(ws, features=features)

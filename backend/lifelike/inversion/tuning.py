@@ -77,9 +77,9 @@ def tune(
     with torch.inference_mode(False), torch.enable_grad():
         objective = Objective(bundle, portrait, face)
         ws, features = pivot.ws.clone(), {side: code.clone() for side, code in pivot.features.items()}
-        original = synthesis_over(bundle.render.synthesis)
+        original = synthesis_over(bundle.inverted.synthesis)
         weights = {name: original.get_parameter(name).clone() for name in tuned_names(original)}
-        tuned = synthesis_over(bundle.render.synthesis, weights)
+        tuned = synthesis_over(bundle.inverted.synthesis, weights)
         moving = [tuned.get_parameter(name).requires_grad_(True) for name in weights]
         random = torch.Generator().manual_seed(SEED)
 

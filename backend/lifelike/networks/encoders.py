@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import cattrs
+import torch.nn.functional as F
+from torch import Tensor
 
 from lifelike.networks.e4e import E4e, E4eSettings
-from lifelike.networks.encoder import Encoder, EncoderSettings
+from lifelike.networks.encoder import Encoder, EncoderSettings, Latent
 
 AnyEncoder = Encoder | E4e
 AnyEncoderSettings = EncoderSettings | E4eSettings
@@ -28,6 +30,19 @@ _converter = cattrs.Converter(forbid_extra_keys=True)
 def build_encoder(settings: AnyEncoderSettings) -> AnyEncoder:
     """A network of random weights."""
     return E4e(settings) if isinstance(settings, E4eSettings) else Encoder(settings)
+
+
+def encode(encoder: AnyEncoder, portraits: Tensor) -> Latent:
+    """The latent of portraits of any size.
+
+    portraits: [N3RR], −1…1; scaled to the side that the encoder reads.
+    """
+    side = encoder.settings.resolution
+    if portraits.shape[-1] != side:
+        # e4e reads 256 pixels of whatever resolution its generator has (arXiv 2102.02766, its published code).
+        portraits = F.interpolate(portraits, (side, side), mode="bilinear", align_corners=False, antialias=True)
+    latent: Latent = encoder(portraits)
+    return latent
 
 
 def encoder_settings(values: Mapping[str, Any]) -> AnyEncoderSettings:

@@ -6,6 +6,7 @@ All come on the CPU, in training mode, with gradients.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -17,8 +18,9 @@ from torch import Tensor, nn
 from lifelike.bundles import Bundle, find_bundle, read_bundle
 from lifelike.bundles.file import CARD_KEY
 from lifelike.networks.encoder import Encoder, EncoderSettings
+from lifelike.networks.encoders import AnyEncoder
 from lifelike.networks.face_locator import FaceLocator
-from lifelike.networks.identity import IdentityNetwork
+from lifelike.networks.identities import AnyIdentity, build_identity
 from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings
 from lifelike.networks.weights import load_weights
 from lifelike_protocol.errors import ErrorCode, LifelikeError
@@ -44,7 +46,10 @@ def load_generator(
     if isinstance(found, Path):
         generator = _read(found, "generator", Generator, GeneratorSettings)
     else:
-        generator = found.photo if look == "photo" else found.render
+        of_bundle = found.photo if look == "photo" else found.render
+        if of_bundle is None:
+            raise _lacking(source, "render generator")
+        generator = of_bundle
     _check_resolution(source, generator.settings.resolution, resolution)
     return generator.train().requires_grad_(True)
 
@@ -64,35 +69,41 @@ def has_discriminator(source: str | Path) -> bool:
     return (Path(source).expanduser() / "discriminator.safetensors").is_file()
 
 
-def load_encoder(source: str | Path, resolution: int | None = None) -> Encoder:
-    """An encoder; arguments and errors as `load_generator`'s."""
+def load_encoder(source: str | Path) -> AnyEncoder:
+    """An encoder of any kind; source and errors as `load_generator`'s."""
     found = _find(source, "encoder")
     encoder = _read(found, "encoder", Encoder, EncoderSettings) if isinstance(found, Path) else found.encoder
-    _check_resolution(source, encoder.settings.resolution, resolution)
+    if encoder is None:
+        raise _lacking(source, "encoder")
     return encoder.train().requires_grad_(True)
 
 
-def load_identity(source: str | Path) -> IdentityNetwork:
+def load_small_encoder(source: str | Path, resolution: int | None = None) -> Encoder:
+    """An encoder that is trained here; arguments and errors as `load_generator`'s, INVALID_BUNDLE for e4e's."""
+    encoder = load_encoder(source)
+    if not isinstance(encoder, Encoder):
+        what = f"The encoder of {source} is an e4e encoder, which is used as it was published and not trained on."
+        raise LifelikeError(ErrorCode.INVALID_BUNDLE, what, "Begin with a new encoder, or one that was trained here.")
+    _check_resolution(source, encoder.settings.resolution, resolution)
+    return encoder
+
+
+def load_identity(source: str | Path) -> AnyIdentity:
     """An identity network, frozen and in evaluation mode; errors as `load_generator`'s."""
-    identity = _small_network(source, "identity", IdentityNetwork, "identity network")
+    found = _find(source, "identity")
+    identity = _read(found, "identity", build_identity, None) if isinstance(found, Path) else found.identity
+    if identity is None:
+        raise _lacking(source, "identity network")
     return identity.eval().requires_grad_(False)
 
 
 def load_locator(source: str | Path) -> FaceLocator:
     """A face locator; errors as `load_generator`'s."""
-    locator = _small_network(source, "locator", FaceLocator, "face locator")
+    found = _find(source, "locator")
+    locator = _read(found, "locator", FaceLocator, None) if isinstance(found, Path) else found.locator
+    if locator is None:
+        raise _lacking(source, "face locator")
     return locator.train().requires_grad_(True)
-
-
-def _small_network(source: str | Path, kind: str, network_class: type[Network], words: str) -> Network:
-    """A network that a bundle may lack; `words` are for the message then."""
-    found = _find(source, kind)
-    if isinstance(found, Path):
-        return _read(found, kind, network_class, None)
-    network: Network | None = getattr(found, kind)
-    if network is None:
-        raise _lacking(source, words)
-    return network
 
 
 def _find(source: str | Path, name: str) -> Path | Bundle:
@@ -123,12 +134,12 @@ def _is_bundle(file: Path) -> bool:
         return False  # reading it as a network tells what is wrong
 
 
-def _read(file: Path, kind: str, network_class: type[Network], settings_class: type | None) -> Network:
+def _read(file: Path, kind: str, build: Callable[[Any], Network], settings_class: type | None) -> Network:
     """Build the network its file describes; tensors are compared before memory is taken for them."""
     settings, state, _ = load_weights(file, kind)
     try:
         with torch.device("meta"):
-            network: Network = network_class(cattrs.structure(settings, settings_class) if settings_class else settings)
+            network = build(cattrs.structure(settings, settings_class) if settings_class else settings)
         _fill(network, state)
     except (cattrs.BaseValidationError, RuntimeError, ValueError, TypeError, KeyError) as error:
         what = f"The network in {file} does not fit its own settings ({type(error).__name__})."

@@ -9,7 +9,7 @@ from torch import Tensor
 from lifelike.networks.encoder import Encoder
 from lifelike.networks.stylegan2 import Generator
 from lifelike.training.encoder.settings import EncoderTraining
-from lifelike.training.networks import load_encoder, load_generator
+from lifelike.training.networks import load_generator, load_small_encoder
 from lifelike.training.pair.settings import encoder_settings
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
@@ -43,14 +43,14 @@ def starting_encoder(settings: EncoderTraining, generator: Generator, mean: Tens
     """A fresh encoder about the mean w, or the one to start from.
 
     Raises:
-        LifelikeError: INVALID_SETTING when that one is for another generator; else as `load_encoder`.
+        LifelikeError: INVALID_SETTING when that one is for another generator; else as `load_small_encoder`.
     """
     sizes = generator.settings
     if not settings.start:
         encoder = Encoder(encoder_settings(sizes, settings.encoder))
         encoder.w_avg.copy_(mean)
         return encoder
-    encoder = load_encoder(settings.start, sizes.resolution)
+    encoder = load_small_encoder(settings.start, sizes.resolution)
     own = encoder.settings
     wanted = tuple(sizes.channels(resolution) for resolution in own.feature_resolutions)
     if (own.num_ws, own.w_dim, own.feature_channels) != (sizes.num_ws, sizes.w_dim, wanted):

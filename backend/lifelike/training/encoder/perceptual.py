@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lifelike.evaluation.public_weights import load_script
-from lifelike.networks.identity import IdentityNetwork
+from lifelike.networks.identities import AnyIdentity
 from lifelike.networks.stylegan2 import Discriminator
 from lifelike.training.descent import place
 from lifelike.training.networks import load_discriminator
@@ -33,7 +33,7 @@ Distance = Callable[[Tensor, Tensor], Tensor]
 
 
 def perceptual_distance(
-    settings: EncoderTraining, identity: IdentityNetwork | None, resolution: int, fabric: Fabric
+    settings: EncoderTraining, identity: AnyIdentity | None, resolution: int, fabric: Fabric
 ) -> Distance | None:
     """The distance that the settings give the networks for, or None.
 
@@ -104,7 +104,7 @@ def discriminator_activations(discriminator: Discriminator, pictures: Tensor) ->
     return seen
 
 
-def identity_activations(network: IdentityNetwork, pictures: Tensor) -> list[Tensor]:
+def identity_activations(network: AnyIdentity, pictures: Tensor) -> list[Tensor]:
     """After an identity network's stem and each of its blocks, over the inner face. pictures: [N3RR]."""
     x = network.stem(network.crop(pictures))
     seen = [x]

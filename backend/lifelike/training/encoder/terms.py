@@ -7,7 +7,7 @@ from attrs import frozen
 from torch import Tensor
 
 from lifelike.networks.encoder import Latent
-from lifelike.networks.identity import IdentityNetwork
+from lifelike.networks.identities import AnyIdentity
 from lifelike.networks.stylegan2 import Generator
 from lifelike.training.encoder.codes import offset_lengths
 from lifelike.training.encoder.perceptual import Distance
@@ -28,7 +28,7 @@ class Frozen:
 
     render: Generator
     photo: Generator | None
-    identity: IdentityNetwork | None
+    identity: AnyIdentity | None
     perceptual: Distance | None
     spread: float
 

@@ -45,13 +45,20 @@ def grow(bundle: Bundle, photo: Generator, render: Generator, encoder: Encoder) 
     """Give fresh networks the weights of a bundle's, of the same resolution or a smaller one.
 
     Raises:
-        LifelikeError: INVALID_SETTING when the widths differ or the bundle's resolution is the higher one.
+        LifelikeError: INVALID_SETTING when the widths differ, the bundle's resolution is the higher one, or it is no
+            generator pair with an encoder of this kind.
     """
     if bundle.card.resolution > photo.settings.resolution:
         raise LifelikeError(
             ErrorCode.INVALID_SETTING,
             f"The bundle {bundle.card.name} has {bundle.card.resolution} pixels, this run {photo.settings.resolution}.",
             "Start from a bundle of the same resolution or a smaller one.",
+        )
+    if bundle.render is None or not isinstance(bundle.encoder, Encoder):
+        raise LifelikeError(
+            ErrorCode.INVALID_SETTING,
+            f"The bundle {bundle.card.name} has no generator pair with an encoder that was trained with it.",
+            "Start from a bundle that `lifelike train pair` made, or from nothing.",
         )
     _fill(photo.mapping, bundle.photo.mapping.state_dict(), bundle)
     for name, target, source in (("photo", photo, bundle.photo), ("render", render, bundle.render)):

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lifelike.datasets.dataset import open_dataset
 from lifelike.datasets.identities import identity_number, identity_range, within
-from lifelike.networks.encoder import Encoder
+from lifelike.networks.encoders import AnyEncoder, encode
 from lifelike.networks.stylegan2 import SynthesisNetwork
 from lifelike.training.losses.reconstruction import pyramid_l1
 from lifelike.training.portraits import PortraitData
@@ -40,7 +40,7 @@ class PairedTerm:
     """
 
     def __init__(
-        self, render: NDArray[np.uint8], photo: NDArray[np.uint8], encoder: Encoder, region: Tensor, mirror: bool
+        self, render: NDArray[np.uint8], photo: NDArray[np.uint8], encoder: AnyEncoder, region: Tensor, mirror: bool
     ) -> None:
         self.render, self.photo, self.encoder, self.mirror = render, photo, encoder, mirror
         self.weight = BACKGROUND + (1 - BACKGROUND) * region
@@ -49,7 +49,7 @@ class PairedTerm:
         """The unweighted term on `count` random pairs."""
         render, photo = self.draw(count)
         with torch.no_grad():
-            ws = self.encoder(photo).ws
+            ws = encode(self.encoder, photo).ws
         return pyramid_l1(synthesis(ws), render, self.weight)
 
     def draw(self, count: int) -> tuple[Tensor, Tensor]:

@@ -193,7 +193,7 @@ def paired_term(settings: RenderSettings, parent: Generator, region: Tensor, fab
         LifelikeError: INVALID_SETTING for an encoder of other sizes; otherwise as `load_encoder` and `read_pairs`.
     """
     sizes = parent.settings
-    encoder = load_encoder(settings.encoder, sizes.resolution).eval().requires_grad_(False)
+    encoder = load_encoder(settings.encoder).eval().requires_grad_(False)
     found = (encoder.settings.num_ws, encoder.settings.w_dim)
     if found != (sizes.num_ws, sizes.w_dim):
         what = f"The encoder {settings.encoder} gives {found[0]} codes of {found[1]} numbers, and the generator takes "
