@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from lifelike.importing.found import Contents, Found
@@ -74,14 +76,22 @@ def variables(network: Record) -> Variables:
         for entry in own:
             if not (isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)):
                 raise Refused("it is damaged: one of its networks has no state")
-            if isinstance(entry[1], Array) and entry[1].stored is not None:
-                found[prefix + entry[0]] = entry[1].stored
+            stored = _stored(entry[1])
+            if stored is not None:
+                found[prefix + entry[0]] = stored
         for name, component in components.items():
             if isinstance(name, str) and isinstance(component, Record) and prefix.count("/") < 2:
                 waiting.append((f"{prefix}{name}/", component))
         if len(found) + len(waiting) > PARTS_LIMIT:
             raise Refused("it holds far more parts than weights have")
     return found
+
+
+def _stored(value: Any) -> Stored | None:
+    """An array, or a number: what the framework gives for a variable without axes."""
+    if isinstance(value, Array):
+        return value.stored
+    return Stored((), 4, partial(torch.tensor, value, dtype=torch.float32)) if isinstance(value, float) else None
 
 
 def generator_tensors(given: Variables) -> Iterator[tuple[str, Stored]]:

@@ -107,8 +107,10 @@ def _array_type(code: Any, *_: Any) -> ArrayType:
     return ArrayType(code)
 
 
-def _array_from_buffer(data: Any, kind: Any, shape: Any, order: Any) -> Array:
-    return Array(stored_array(data, kind, shape, order))
+def _array_from_buffer(data: Any, kind: Any, shape: Any, order: Any, axes: Any = None) -> Array:
+    if axes is None:
+        return Array(stored_array(data, kind, shape, order))
+    return Array(stored_array(data, kind, shape, "C").permuted(*axes))  # neither C nor F, as of transposed arrays
 
 
 def _number(kind: ArrayType, data: bytes) -> Any:

@@ -76,10 +76,10 @@ class Stored:
         """With the axes in another order.
 
         Raises:
-            Refused: it has another number of axes.
+            Refused: it has other axes.
         """
-        if len(axes) != len(self.shape):
-            raise Refused(f"a tensor in it has {len(self.shape)} axes instead of {len(axes)}")
+        if sorted(axes) != list(range(len(self.shape))):
+            raise Refused(f"a tensor in it has {len(self.shape)} axes, which cannot be put in the order {axes[:AXES_LIMIT]}")
         return evolve(self, shape=tuple(self.shape[axis] for axis in axes), read=lambda: self.read().permute(axes))
 
     def changed(self, change: Callable[[Tensor], Tensor]) -> Stored:
