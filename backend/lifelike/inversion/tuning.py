@@ -23,7 +23,6 @@ from lifelike.training.losses.reconstruction import pyramid_l1
 
 RATE = 3e-4  # Roich et al., appendix B
 LOCALITY = 0.1  # λ_R, Roich et al., equation 6
-LOCALITY_EVERY = 4  # reconstructed: lazily, as StyleGAN2 regularises (arXiv 1912.04958, section 3.1); theirs is 1
 TOWARDS = 0.5  # reconstructed: how far from the pivot to a drawn w; their α = 30 is a length in the w of FFHQ's weights
 SEED = 0  # the same portrait gets the same change
 
@@ -86,11 +85,8 @@ def tune(
         def measure(step: int) -> tuple[Tensor, Tensor, Tensor]:
             shown = tuned(ws, features=features)
             loss = objective.loss(shown)
-            descended = loss.sum()
-            if step % LOCALITY_EVERY == 0:
-                near = nearby(bundle, ws, random)
-                descended = descended + LOCALITY * LOCALITY_EVERY * change_at(near, features, tuned, original)
-            return descended, loss, objective.error(shown)
+            elsewhere = change_at(nearby(bundle, ws, random), features, tuned, original)
+            return loss.sum() + LOCALITY * elsewhere, loss, objective.error(shown)
 
         found = descend([(moving, rate)], measure, steps, tell)
         return WeightChange(
