@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from lifelike.bundles import Bundle, find_bundle, list_bundles, load_bundle, read_bundle, read_card
 from lifelike.bundles.assembly import assemble_bundle
+from lifelike.bundles.bundle import empty_bundle
 from lifelike.bundles.card import card_to_json
 from lifelike.bundles.file import CARD_KEY, bundle_sha256
 from lifelike.networks.e4e import E4e
@@ -253,3 +254,7 @@ def test_encoders_for_other_generators_are_refused(bundle: Bundle, sizes: dict[s
     fitting = small_bundle(published=True).card.encoder
     with pytest.raises(LifelikeError, match=expected):
         assemble_bundle(bundle.photo, encoder=E4e(evolve(fitting, **sizes)), name="", description="", licence="")
+
+
+def test_a_bundle_takes_no_memory_before_it_is_read(bundle: Bundle) -> None:
+    assert all(value.is_meta for value in empty_bundle(bundle.card).tensors().values())

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from lifelike.networks.encoders import AnyEncoder, build_encoder
 from lifelike.networks.face_locator import FaceLocator
 from lifelike.networks.identities import build_identity
 from lifelike.networks.stylegan2 import Generator
+from lifelike.networks.unfilled import unfilled
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 
@@ -139,7 +141,7 @@ def empty_bundle(card: BundleCard, sha256: str = "") -> Bundle:
         LifelikeError: INVALID_BUNDLE for a card whose networks cannot be built.
     """
     try:
-        with torch.device("meta"):
+        with unfilled():
             return Bundle(card, sha256)
     except (LifelikeError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, ZeroDivisionError) as error:
         raise _mismatch(card, f"its card describes no networks that could be built ({error})") from error
@@ -155,8 +157,10 @@ def read_bundle(path: Path) -> Bundle:
     shapes = read_shapes(path)
     bundle = empty_bundle(card)
     bundle.check_shapes(shapes)
-    bundle.sha256 = bundle_sha256(path)
-    bundle.load_tensors(read_tensors(path))
+    with ThreadPoolExecutor(1) as beside:  # hashing takes as long as reading, and does not hold other threads up
+        sha256 = beside.submit(bundle_sha256, path)
+        bundle.load_tensors(read_tensors(path))
+        bundle.sha256 = sha256.result()
     return bundle
 
 

@@ -99,10 +99,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             with safe_open(file, framework="pt") as opened:
                 while left and taken < MAPPED_AT_ONCE:
                     name = left.pop()
-                    tensors[name] = tensor = _copied(opened.get_tensor(name))
-                    taken += tensor.nbytes
-                    if tensor.is_floating_point() and not all(end.isfinite() for end in tensor.aminmax()):
+                    stored = opened.get_tensor(name)
+                    if stored.is_floating_point() and not all(end.isfinite() for end in stored.aminmax()):
                         raise _invalid(path, f"its tensor {name} has values that are not finite")
+                    tensors[name] = _copied(stored)
+                    taken += stored.nbytes
         except (OSError, SafetensorError) as error:
             raise _invalid(path, error) from error
     return tensors

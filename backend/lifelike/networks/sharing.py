@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from lifelike.networks.stylegan2 import SynthesisNetwork
+from lifelike.networks.unfilled import unfilled
 
 
 def synthesis_over(network: SynthesisNetwork, changed: Mapping[str, Tensor] | None = None) -> SynthesisNetwork:
@@ -22,7 +22,7 @@ def synthesis_over(network: SynthesisNetwork, changed: Mapping[str, Tensor] | No
         network: frozen, on any device.
         changed: by the names of `network.state_dict()`, of the same shapes.
     """
-    with torch.device("meta"):
+    with unfilled():
         over = SynthesisNetwork(network.settings)
     state = {name: value.detach() for name, value in network.state_dict().items()}
     over.load_state_dict({**state, **(changed or {})}, assign=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import cattrs
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
@@ -22,6 +21,7 @@ from lifelike.networks.encoders import AnyEncoder
 from lifelike.networks.face_locator import FaceLocator
 from lifelike.networks.identities import AnyIdentity, build_identity
 from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings
+from lifelike.networks.unfilled import unfilled
 from lifelike.networks.weights import load_weights
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
@@ -138,7 +138,7 @@ def _read(file: Path, kind: str, build: Callable[[Any], Network], settings_class
     """Build the network its file describes; tensors are compared before memory is taken for them."""
     settings, state, _ = load_weights(file, kind)
     try:
-        with torch.device("meta"):
+        with unfilled():
             network = build(cattrs.structure(settings, settings_class) if settings_class else settings)
         _fill(network, state)
     except (cattrs.BaseValidationError, RuntimeError, ValueError, TypeError, KeyError) as error:
