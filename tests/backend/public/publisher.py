@@ -165,3 +165,14 @@ def silent(request: Request) -> None:
     """Says nothing until the client is gone."""
     request.connection.settimeout(20)
     request.connection.recv(1)
+
+
+def stalling(after: int) -> Manner:
+    """Sends so many bytes and then nothing, until the client is gone."""
+
+    def answer(request: Request) -> None:
+        request.begin(200, len(request.server.content))
+        request.wfile.write(request.server.content[:after])
+        silent(request)
+
+    return answer

@@ -95,7 +95,7 @@ E4E = PublicFile(
     ),
     address="https://huggingface.co/AIRI-Institute/HairFastGAN/resolve/main/"
     "pretrained_models/encoder4editing/e4e_ffhq_encode.pt",
-    address_note="a copy kept by another project (HairFastGAN); its authors offer the file on Google Drive alone",
+    address_note="a copy kept by another project (HairFastGAN), not tried by us; its authors use Google Drive alone",
     size=1_201_649_680,
     sha256="2ace1d9a8c05c10a399bcd500b8dda118f759ff1aac89dbdab7435f2136a0999",
     hash_note="written down alike by two projects, one of them of the authors' own file",

@@ -75,7 +75,7 @@ def download(
         raise LifelikeError(
             ErrorCode.INVALID_FILE,
             f"{file.file_name} can be fetched with a browser only.",
-            f"Open {file.page}, save the file as {target}, and run this again.",
+            by_hand(file, target),
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def download(
             partial = Partial(target)
             check_space(folder, max(file.size - partial.size, 0))
             _fetch(file, partial, report, patience or Patience())
-            partial.become(target)
+            partial.finish()
     except OSError as error:
         raise LifelikeError(
             ErrorCode.INVALID_FILE,
@@ -141,7 +141,7 @@ def _fetch(file: PublicFile, partial: Partial, report: Report, patience: Patienc
             raise LifelikeError(
                 ErrorCode.INVALID_FILE,
                 f"What came is not the published {file.file_name}, and was deleted: {wrong} ({file.hash_note}).",
-                f"Try again later. {by_hand(file)}",
+                f"Try again later. {by_hand(file, partial.target)}",
             )
 
 
@@ -176,4 +176,6 @@ def _may_pass(error: Exception) -> bool:
 def _unreachable(file: PublicFile, partial: Partial, error: Exception) -> LifelikeError:
     why = str(error) if isinstance(error, Interrupted) else explain_connection(error, file.address)
     kept = f" What has come so far ({partial.size:,} bytes) is kept; run this again to go on." if partial.size else ""
-    return LifelikeError(ErrorCode.INVALID_FILE, f"{file.file_name} could not be fetched: {why}.{kept}", by_hand(file))
+    return LifelikeError(
+        ErrorCode.INVALID_FILE, f"{file.file_name} could not be fetched: {why}.{kept}", by_hand(file, partial.target)
+    )

@@ -26,10 +26,11 @@ class Partial:
     """The two hidden files beside the one to come.
 
     Attributes:
-        path: the bytes so far.
+        target: the one to come. path: the bytes so far.
     """
 
     def __init__(self, target: Path) -> None:
+        self.target = target
         self.path = target.with_name(f".{target.name}.partial")
         self._notes = target.with_name(f".{target.name}.partial.json")
 
@@ -53,9 +54,9 @@ class Partial:
         self.path.write_bytes(b"")
         self._notes.write_text(json.dumps(asdict(origin)), "utf-8")
 
-    def become(self, target: Path) -> None:
+    def finish(self) -> None:
         """It is whole: give it its name."""
-        self.path.replace(target)
+        self.path.replace(self.target)
         self._notes.unlink(missing_ok=True)
 
     def discard(self) -> None:

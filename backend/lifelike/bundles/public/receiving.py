@@ -7,6 +7,7 @@ import http.client
 import re
 import urllib.error
 from collections.abc import Callable
+from pathlib import Path
 
 from lifelike.bundles.public.connection import open_address
 from lifelike.bundles.public.entry import PublicFile
@@ -70,7 +71,7 @@ def _resumable(file: PublicFile, partial: Partial) -> Origin | None:
 
 def _agree(file: PublicFile, partial: Partial, begun: Origin | None, answer: http.client.HTTPResponse) -> int:
     """Check that the answer can be the file, and ready `partial` for its body; the file's bytes, 0 if unknown."""
-    _check_kind(file, answer)
+    _check_kind(file, partial, answer)
     if begun is not None and answer.status == http.client.PARTIAL_CONTENT:
         start, total = _content_range(answer)
         if start != partial.size or (begun.total and total and total != begun.total):
@@ -79,33 +80,35 @@ def _agree(file: PublicFile, partial: Partial, begun: Origin | None, answer: htt
         total = total or begun.total
     else:
         total = answer.length or 0
-    _check_size(file, total)
+    _check_size(file, partial, total)
     if begun is None or answer.status != http.client.PARTIAL_CONTENT:
         partial.begin(Origin(file.address, _validator(answer), total))
     return total or file.size
 
 
-def _check_kind(file: PublicFile, answer: http.client.HTTPResponse) -> None:
+def _check_kind(file: PublicFile, partial: Partial, answer: http.client.HTTPResponse) -> None:
     if answer.headers.get_content_type() == "text/html":
         raise LifelikeError(
             ErrorCode.INVALID_FILE,
             f"The server sends a web page instead of {file.file_name}: it wants to be asked by a browser, or your "
             "network wants you to log in.",
-            by_hand(file),
+            by_hand(file, partial.target),
         )
     if answer.headers.get("Content-Encoding", "identity") != "identity":
         raise LifelikeError(
-            ErrorCode.INVALID_FILE, f"The server sends {file.file_name} compressed, unasked.", by_hand(file)
+            ErrorCode.INVALID_FILE,
+            f"The server sends {file.file_name} compressed, unasked.",
+            by_hand(file, partial.target),
         )
 
 
-def _check_size(file: PublicFile, total: int) -> None:
+def _check_size(file: PublicFile, partial: Partial, total: int) -> None:
     if (total and file.size and total != file.size) or total > LARGEST:
         wanted = f"where {file.size:,} were published" if file.size else f"more than the {LARGEST:,} it may have"
         raise LifelikeError(
             ErrorCode.INVALID_FILE,
             f"The server offers a {file.file_name} of {total:,} bytes, {wanted}; it was not fetched.",
-            by_hand(file),
+            by_hand(file, partial.target),
         )
 
 
@@ -145,11 +148,9 @@ def _write(answer: http.client.HTTPResponse, partial: Partial, total: int, repor
         raise Interrupted(f"the connection ended after {size:,} of {total:,} bytes")
 
 
-def by_hand(file: PublicFile) -> str:
+def by_hand(file: PublicFile, target: Path) -> str:
     """What to do when the file does not come by itself."""
-    option = "" if file.part.value == "photo" else f" --{file.part.value} {file.file_name}"
-    photo = file.file_name if file.part.value == "photo" else "FILE"
     return (
-        f"Fetch it with a browser ({file.page}) and import it: "
-        f"lifelike bundles import --photo {photo}{option} --name NAME."
+        f"Fetch it with a browser from {file.page}, save it as {target} and run this again; "
+        "or give `lifelike bundles import` the file you have."
     )

@@ -27,7 +27,7 @@ def check_space(folder: Path, needed: int) -> None:
     if needed + SPARE > free:
         raise LifelikeError(
             ErrorCode.INVALID_FILE,
-            f"{folder} has {in_words(free)} free, of {in_words(needed + SPARE)} needed; nothing was fetched.",
+            f"{folder} has {in_words(free)} free, of {in_words(needed + SPARE)} needed; nothing was written.",
             "Free some space, or choose a folder on another disk.",
         )
 
