@@ -9,10 +9,8 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
-import zmq
 
-from lifelike_protocol.codec import decode, encode
-from lifelike_protocol.connection import client_socket
+from lifelike_protocol.codec import encode
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import (
     Cancel,
@@ -23,47 +21,15 @@ from lifelike_protocol.messages import (
     Message,
     Ping,
     Pong,
-    Progress,
     Result,
     Settings,
     Submit,
     Welcome,
 )
+from raw_client import RawClient
 from running_backend import RunningBackend
 
-ANSWER_MS = 60_000
 Portrait = Callable[..., Frame]
-
-
-class RawClient:
-    """A client that sends whatever bytes it is given."""
-
-    def __init__(self, backend: RunningBackend) -> None:
-        self._context = zmq.Context()
-        info = backend.info
-        self._socket = client_socket(self._context, info)
-        self._socket.connect(info.address)
-
-    def send(self, parts: list[Any]) -> None:
-        """Send raw frames."""
-        self._socket.send_multipart(parts)
-
-    def receive(self) -> Message:
-        """The next message."""
-        assert self._socket.poll(ANSWER_MS), "no answer came"
-        return decode(self._socket.recv_multipart(copy=False))
-
-    def ask(self, parts: list[Any]) -> Message:
-        """The next message but progress after sending `parts`."""
-        self.send(parts)
-        while isinstance(answer := self.receive(), Progress):
-            pass
-        return answer
-
-    def close(self) -> None:
-        """Leave."""
-        self._socket.close(linger=0)
-        self._context.term()
 
 
 @pytest.fixture
