@@ -28,6 +28,15 @@ class Contents:
     metadata: dict[str, str] = field(factory=dict)
 
 
+@frozen
+class Terms:
+    """Under which terms networks may be used. citations: whom to name, one line a work."""
+
+    licence: str
+    non_commercial: bool = False
+    citations: tuple[str, ...] = ()
+
+
 @frozen(eq=False, kw_only=True)
 class Found:
     """The networks of a file; None where it has none of that kind.
@@ -36,11 +45,13 @@ class Found:
     sha256: of the file.
     generator, render, discriminator: sizes and tensors; `render` is the second one of a pair, in a bundle.
     encoder, identity: settings as `networks.encoders` and `networks.identities` take them, and tensors.
+    terms: None where neither the file nor the list of published ones tells them.
     notes: sentences a person should read.
     """
 
     format: str
     sha256: str = ""
+    terms: Terms | None = None
     generator: tuple[GeneratorSettings, State] | None = None
     render: tuple[GeneratorSettings, State] | None = None
     discriminator: tuple[GeneratorSettings, State] | None = None

@@ -13,7 +13,7 @@ from torch import nn
 from lifelike.bundles.card import card_from_json
 from lifelike.bundles.file import CARD_KEY
 from lifelike.importing.collecting import collect, shapes_of, under
-from lifelike.importing.found import Contents, Found, State
+from lifelike.importing.found import Contents, Found, State, Terms
 from lifelike.importing.refusal import TAKEN, Refused, printable
 from lifelike.importing.stored import Stored
 from lifelike.importing.stylegan2_keys import read_discriminator, read_generator
@@ -65,7 +65,12 @@ def _read_bundle(contents: Contents) -> Found:
     if card.identity is not None:
         identity = _identity(card.identity, under(tensors, "identity."), size)
     return Found(
-        format=BUNDLE, generator=generator("photo"), render=generator("render"), encoder=encoder, identity=identity
+        format=BUNDLE,
+        generator=generator("photo"),
+        render=generator("render"),
+        encoder=encoder,
+        identity=identity,
+        terms=Terms(card.licence, card.non_commercial, tuple(card.citation.splitlines())),
     )
 
 

@@ -79,7 +79,9 @@ class Stored:
             Refused: it has other axes.
         """
         if sorted(axes) != list(range(len(self.shape))):
-            raise Refused(f"a tensor in it has {len(self.shape)} axes, which cannot be put in the order {axes[:AXES_LIMIT]}")
+            raise Refused(
+                f"a tensor in it has {len(self.shape)} axes, which cannot be put in the order {axes[:AXES_LIMIT]}"
+            )
         return evolve(self, shape=tuple(self.shape[axis] for axis in axes), read=lambda: self.read().permute(axes))
 
     def changed(self, change: Callable[[Tensor], Tensor]) -> Stored:
