@@ -16,6 +16,8 @@ from attrs import frozen
 from lifelike.bundles import Bundle, find_bundle, load_bundle
 from lifelike.bundles.file import weights_file
 from lifelike.devices import choose_device, give_memory_back
+from lifelike.execution.acceleration import Acceleration
+from lifelike.execution.precision import Precision
 from lifelike.faces import pretrained_landmarks
 from lifelike.failures import is_out_of_memory, out_of_memory
 from lifelike.pipeline import Listener, Pipeline
@@ -24,6 +26,9 @@ from lifelike_protocol.messages import PROTOCOL_VERSION, Frame, Provenance, Resu
 Report = Callable[[Stage, float], None]
 
 PACKAGES = ("lifelike", "torch", "numpy", "pyzmq", "safetensors")
+
+LONGEST_TERMS = 8192
+"""Characters: a card may hold more than a message's header has room for."""
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +54,7 @@ class LoadedBundle:
     modified: int
     bundle: Bundle
     pipeline: Pipeline
+    acceleration: Acceleration
 
 
 class Worker:
@@ -56,13 +62,14 @@ class Worker:
 
     Args:
         device: "auto", "cpu" or "cuda".
+        precision: of the networks.
 
     Raises:
         LifelikeError: INVALID_SETTING when the device isn't there.
     """
 
-    def __init__(self, device: str = "auto") -> None:
-        self.device = choose_device(device)
+    def __init__(self, device: str = "auto", precision: Precision = Precision.AUTO) -> None:
+        self.device, self.precision = choose_device(device), precision
         # One bundle at a time: two would not share a small GPU with Cycles.
         self._loaded: LoadedBundle | None = None
         self._loading = threading.Lock()
@@ -102,8 +109,8 @@ class Worker:
             raise
         timings = dict(outcome.timings)
         timings.setdefault("total", time.perf_counter() - started)
-        provenance = Provenance(bundle.card.name, bundle.sha256, settings, self.device, dict(versions()))
-        return Result(job, outcome.pixels, frame.encoding, outcome.faces, timings, provenance)
+        made_by = provenance(bundle, settings, self.device)
+        return Result(job, outcome.pixels, frame.encoding, outcome.faces, timings, made_by)
 
     def _pipeline(self, name: str, report: Report) -> tuple[Bundle, Pipeline]:
         path = find_bundle(name)
@@ -116,7 +123,9 @@ class Worker:
                 self.unload()
                 log.info("loading bundle %s on %s", name, self.device)
                 bundle = load_bundle(name, self.device)
-                self._loaded = loaded = LoadedBundle(name, path, modified, bundle, Pipeline(bundle))
+                acceleration = Acceleration(bundle, self.precision)
+                self._loaded = loaded = LoadedBundle(name, path, modified, bundle, Pipeline(bundle), acceleration)
+            loaded.acceleration.refresh()
             return loaded.bundle, loaded.pipeline
 
     def unload(self) -> None:
@@ -126,6 +135,21 @@ class Worker:
         self._loaded = None
         pretrained_landmarks.release()
         give_memory_back()
+
+
+def provenance(bundle: Bundle, settings: Settings, device: str) -> Provenance:
+    """What a result is to tell of how it was made, and of the terms it is under."""
+    card = bundle.card
+    return Provenance(
+        bundle=card.name,
+        bundle_sha256=bundle.sha256,
+        settings=settings,
+        device=device,
+        versions=dict(versions()),
+        licence=card.licence[:LONGEST_TERMS],
+        non_commercial=card.non_commercial,
+        citation=card.citation[:LONGEST_TERMS],
+    )
 
 
 def _modified(path: Path) -> int:

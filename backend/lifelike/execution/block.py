@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One resolution of a synthesis network by the compiled kernels."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import byref, c_int32
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lifelike.execution.convolution import FusedConvolution, activations, padded, vectors
+from lifelike.execution.kernels.interface import Kernels, ToRGB
+from lifelike.execution.threads import together
+from lifelike.networks.stylegan2 import ACTIVATION_GAIN, LEAKY_SLOPE, Linear, SynthesisBlock, SynthesisLayer
+from lifelike.networks.stylegan2 import ToRGB as ToRGBLayer
+
+
+class FrozenLinear:
+    """A `Linear` with its gains multiplied in."""
+
+    def __init__(self, linear: Linear, gain: float = 1.0) -> None:
+        self.weight = linear.weight.detach().float() * (linear.weight_gain * gain)
+        self.bias = linear.bias.detach().float() * (linear.bias_gain * gain)
+
+    def __call__(self, x: Tensor) -> Tensor:  # [NI] → [NO]
+        return F.linear(x, self.weight, self.bias)
+
+
+class FusedLayer:
+    """A `SynthesisLayer`: its weights static, Σ W² over the filter known, all gains multiplied in."""
+
+    def __init__(self, kernels: Kernels, layer: SynthesisLayer, half: bool) -> None:
+        weight = layer.weight.detach().float()
+        self.style = FrozenLinear(layer.affine)
+        self.power = weight.square().sum((2, 3))  # [OI]
+        self.convolution = FusedConvolution(kernels, weight, up=layer.up, half=half)
+        self.bias = layer.bias.detach().float() * ACTIVATION_GAIN
+        self.slope = torch.full_like(self.bias, LEAKY_SLOPE)
+        self.strength = float(layer.noise_strength) * ACTIVATION_GAIN
+        self.constant = layer.noise_const
+        self.noise = layer.noise_const[None] * self.strength
+
+    def __call__(self, x: Tensor, w: Tensor, noise: Tensor | None, added: Tensor | None) -> Tensor:
+        style = self.style(w.float())
+        gain = (F.linear(style.square(), self.power) + 1e-8).rsqrt() * ACTIVATION_GAIN
+        maps = self._maps(noise)
+        return self.convolution(x, scale=style, gain=gain, bias=self.bias, slope=self.slope, noise=maps, added=added)
+
+    def _maps(self, noise: Tensor | None) -> Tensor | None:
+        if noise is None or self.strength == 0.0:
+            return None
+        return self.noise if noise is self.constant else noise.reshape(-1, *noise.shape[-2:]) * self.strength
+
+
+class FusedToRGB:
+    """A `ToRGB` layer with the doubling of the picture so far."""
+
+    def __init__(self, kernels: Kernels, layer: ToRGBLayer, half: bool) -> None:
+        self.kernels, self.half = kernels, half
+        self.style = FrozenLinear(layer.affine, layer.weight_gain)
+        self.weight = layer.weight.detach().float()[:, :, 0, 0]  # [3I]
+        self.bias = layer.bias.detach().float().contiguous()
+
+    def __call__(self, x: Tensor, w: Tensor, image: Tensor | None) -> Tensor:
+        """[NIRR], [N, w_dim], [N3R/2R/2] → [N3RR] float32."""
+        count, inputs, height, width = x.shape
+        lanes = self.kernels.lanes
+        x = activations(x, lanes, self.half)
+        weight = vectors(self.style(w.float())[:, None] * self.weight, lanes)  # [N3I]
+        image = None if image is None else image.float().contiguous()
+        y = torch.empty(count, 3, height, width)
+        following = c_int32(0)
+        job = ToRGB(inputs=padded(inputs, lanes), height=height, width=width, half=self.half)
+        job.bias, job.next = self.bias.data_ptr(), ctypes.addressof(following)
+        for index in range(count):
+            following.value = 0
+            job.x, job.y, job.weight = x[index].data_ptr(), y[index].data_ptr(), weight[index].data_ptr()
+            job.image = None if image is None else image[index].data_ptr()
+            together(lambda: self.kernels.to_rgb(byref(job)))
+        return y
+
+
+class FusedBlock:
+    """A `SynthesisBlock` of a resolution from 8 on. The block's weights are copied in another form.
+
+    Equal to the plain block but for rounding; `tests/backend/execution` holds it to that.
+    """
+
+    def __init__(self, kernels: Kernels, block: SynthesisBlock, half: bool) -> None:
+        self.block = block
+        self.layers = [FusedLayer(kernels, layer, half) for layer in block.layers]
+        self.rgb = FusedToRGB(kernels, block.torgb, half)
+        self._state = self._present_state()
+
+    def __call__(
+        self, x: Tensor, image: Tensor | None, ws: Tensor, noise: list[Tensor | None], added: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """As the block's `forward`."""
+        for index, layer in enumerate(self.layers):
+            last = index + 1 == len(self.layers)
+            x = layer(x, ws[:, index], noise[index], added if last else None)
+        return x, self.rgb(x, ws[:, len(self.layers)], image)
+
+    def current(self) -> bool:
+        """Whether the block's weights are still those that were copied."""
+        return self._state == self._present_state()
+
+    def _present_state(self) -> list[tuple[int, int]]:
+        tensors = (*self.block.parameters(), *self.block.buffers())
+        return [(value.data_ptr(), 0 if value.is_inference() else value._version) for value in tensors]
+
+    def __deepcopy__(self, memo: dict) -> None:
+        """A copy of the network gets none: it is about to get other weights."""
