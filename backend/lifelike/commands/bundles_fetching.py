@@ -13,9 +13,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from lifelike.bundles.file import read_card
 from lifelike.bundles.public.download import download
 from lifelike.bundles.public.entry import Part, PublicFile, PublicSet
 from lifelike.bundles.public.space import check_space
+from lifelike.bundles.registry import user_folder
+from lifelike.commands.bundles_import import checked_name, import_weights
 from lifelike.commands.bundles_published import print_terms
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
@@ -44,9 +47,14 @@ def fetch_set(wanted: PublicSet, place: Path, name: str, accepted: bool) -> None
     completed.
 
     Raises:
-        LifelikeError: as `download` and the import do; INVALID_SETTING when nobody accepts the terms.
+        LifelikeError: as `download` and the import do; INVALID_SETTING when nobody accepts the terms; INVALID_FILE
+            when there is another bundle of that name.
         typer.Exit: on Ctrl-C, or when something is missing in the bundle.
     """
+    begun = _made_of(wanted, user_folder() / f"{checked_name(name)}.safetensors")
+    if len(begun) == len(wanted.files):
+        print(f"The bundle {name} is there already, with everything of {wanted.name}.")
+        return
     _ask(wanted.files, accepted)
     check_space(place, _missing_bytes(wanted.files, place))
     paths, failed = {}, False
@@ -59,9 +67,35 @@ def fetch_set(wanted: PublicSet, place: Path, name: str, accepted: bool) -> None
                     raise
                 bar.console.print(str(error), style="red", markup=False, soft_wrap=True)
                 failed = True
-    print(f"Next: {import_command(paths, name)}")
+    import_weights(
+        photo=paths[Part.PHOTO],
+        encoder=paths.get(Part.ENCODER),
+        identity=paths.get(Part.IDENTITY),
+        name=name,
+        description=wanted.what,
+        replace=bool(begun),
+    )
     if failed:
+        print(f"Something is missing in it (see above); `lifelike bundles download {wanted.name}` completes it.")
         raise typer.Exit(1)
+
+
+def _made_of(wanted: PublicSet, bundle: Path) -> set[str]:
+    """The set's files, by SHA-256, that the bundle there was made of; empty where there is no bundle.
+
+    Raises:
+        LifelikeError: INVALID_FILE for a bundle of anything else, which must not be written over.
+    """
+    if not bundle.exists():
+        return set()
+    used = {str(source.get("sha256")) for source in read_card(bundle).sources}
+    if not used or not used <= {file.sha256 for file in wanted.files}:
+        raise LifelikeError(
+            ErrorCode.INVALID_FILE,
+            f"There is another bundle called {bundle.stem}.",
+            "Say --name for another name, or remove that one: lifelike bundles remove.",
+        )
+    return used
 
 
 def import_command(paths: dict[Part, Path], name: str) -> str:

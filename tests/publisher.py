@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real HTTP server on loopback that publishes one file, well or badly: each request can be given its own manner."""
+"""A real HTTP server on loopback that publishes files, well or badly: each request can be given its own manner."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ class Request(BaseHTTPRequestHandler):
         manners = self.server.manners
         (manners.pop(0) if manners else well)(self)
 
+    @property
+    def content(self) -> bytes:
+        """What is at the address that was asked for."""
+        return self.server.others.get(self.path, self.server.content)
+
     def begin(self, status: int, length: int | None, **headers: str) -> None:
         """Status and headers; those of the file unless said otherwise."""
         self.send_response(status)
@@ -49,11 +54,16 @@ class Request(BaseHTTPRequestHandler):
 
 
 class Publisher(ThreadingHTTPServer):
-    """Attributes: content, etag: the file's. manners: of the next requests. seen: the headers of those that came."""
+    """A server of one file at every address, and of others at their own.
+
+    Attributes: content, etag: the file's. others: path → content. manners: of the next requests. seen: the headers of
+    those that came.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Request)
         self.content, self.etag = CONTENT, '"first"'
+        self.others: dict[str, bytes] = {}
         self.manners: list[Manner] = []
         self.seen: list[dict[str, str]] = []
 
@@ -87,7 +97,7 @@ def published() -> Iterator[Publisher]:
 
 def well(request: Request) -> None:
     """As RFC 9110 wants it, with `Range` and `If-Range`."""
-    content = request.server.content
+    content = request.content
     wanted = re.fullmatch(r"bytes=(\d+)-", request.headers.get("Range", ""))
     current = request.headers.get("If-Range", request.server.etag) == request.server.etag
     if wanted and current and int(wanted[1]) >= len(content):
@@ -102,15 +112,15 @@ def well(request: Request) -> None:
 
 def whole(request: Request) -> None:
     """All of it, whatever was asked for."""
-    request.begin(200, len(request.server.content))
-    request.wfile.write(request.server.content)
+    request.begin(200, len(request.content))
+    request.wfile.write(request.content)
 
 
 def breaking_off(after: int) -> Manner:
     """The connection ends after so many bytes of the whole file; ranges are understood."""
 
     def answer(request: Request) -> None:
-        content = request.server.content
+        content = request.content
         wanted = re.fullmatch(r"bytes=(\d+)-", request.headers.get("Range", ""))
         start = int(wanted[1]) if wanted else 0
         ranged = {"Content_Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if wanted else {}
@@ -125,7 +135,7 @@ def announcing(length: int | None) -> Manner:
 
     def answer(request: Request) -> None:
         request.begin(200, length)
-        request.wfile.write(request.server.content)
+        request.wfile.write(request.content)
 
     return answer
 
@@ -136,7 +146,7 @@ def in_chunks(repeated: int = 1) -> Manner:
     def answer(request: Request) -> None:
         request.begin(200, None, Transfer_Encoding="chunked")
         for _ in range(repeated):
-            request.wfile.write(f"{len(request.server.content):x}\r\n".encode() + request.server.content + b"\r\n")
+            request.wfile.write(f"{len(request.content):x}\r\n".encode() + request.content + b"\r\n")
         request.wfile.write(b"0\r\n\r\n")
 
     return answer
@@ -144,7 +154,7 @@ def in_chunks(repeated: int = 1) -> Manner:
 
 def another_part(request: Request) -> None:
     """206, but from the start."""
-    content = request.server.content
+    content = request.content
     request.begin(206, len(content), Content_Range=f"bytes 0-{len(content) - 1}/{len(content)}")
     request.wfile.write(content)
 
@@ -171,8 +181,8 @@ def stalling(after: int) -> Manner:
     """Sends so many bytes and then nothing, until the client is gone."""
 
     def answer(request: Request) -> None:
-        request.begin(200, len(request.server.content))
-        request.wfile.write(request.server.content[:after])
+        request.begin(200, len(request.content))
+        request.wfile.write(request.content[:after])
         silent(request)
 
     return answer
