@@ -10,7 +10,7 @@ import sys
 import typer
 from rich.console import Console
 
-from lifelike.commands import ablate, bundles, dataset, doctor, enhance, evaluate, running, serve, train
+from lifelike.commands import ablate, bundles, dataset, doctor, enhance, evaluate, generate, running, serve, train
 from lifelike.failures import explain
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("enhance")(enhance.enhance)
+app.command("generate")(generate.generate)
 app.add_typer(bundles.app, name="bundles")
 app.add_typer(dataset.app, name="dataset")
 app.command("train")(train.train)

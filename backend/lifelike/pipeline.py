@@ -104,6 +104,7 @@ class Pipeline:
             LifelikeError: NO_FACE, INVALID_SETTING, INVALID_BUNDLE for one without an encoder, and whatever `report`
                 raises.
         """
+        self.bundle.needed_encoder()
         listener = listener or Listener()
         longer = settings.inversion.refine + settings.inversion.tune > 0
         clock = StageClock(report, STARTS_LOOKING_LONGER if longer else STARTS)

@@ -181,7 +181,7 @@ def test_tensors_are_not_read_before_their_sizes_are_right(
     bundle: Bundle, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rewritten(file, **{"photo.b4.const": torch.zeros(1000, 4, 4)})
-    monkeypatch.setattr("lifelike.bundles.bundle.read_tensors", lambda _: pytest.fail("read"))
+    monkeypatch.setattr("lifelike.bundles.bundle.read_tensors", lambda *_: pytest.fail("read"))
     refused(file)
 
 

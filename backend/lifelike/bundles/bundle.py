@@ -153,13 +153,29 @@ def read_bundle(path: Path) -> Bundle:
     Raises:
         LifelikeError: INVALID_BUNDLE for a damaged or foreign one.
     """
-    card = read_card(path)
-    shapes = read_shapes(path)
-    bundle = empty_bundle(card)
-    bundle.check_shapes(shapes)
+    bundle = _checked(path)
+    return _filled(bundle, path)
+
+
+def read_generators(path: Path) -> Bundle:
+    """A bundle's generators alone; its card tells what else there is. Errors as `read_bundle`."""
+    whole = _checked(path)
+    whole.encoder = whole.identity = whole.locator = None
+    return _filled(whole, path)
+
+
+def _checked(path: Path) -> Bundle:
+    """An empty bundle that the tensors of a file would fit."""
+    bundle = empty_bundle(read_card(path))
+    bundle.check_shapes(read_shapes(path))
+    return bundle
+
+
+def _filled(bundle: Bundle, path: Path) -> Bundle:
+    """Give a bundle the tensors that its networks need of a file."""
     with ThreadPoolExecutor(1) as beside:  # hashing takes as long as reading, and does not hold other threads up
         sha256 = beside.submit(bundle_sha256, path)
-        bundle.load_tensors(read_tensors(path))
+        bundle.load_tensors(read_tensors(path, bundle.tensors()))
         bundle.sha256 = sha256.result()
     return bundle
 

@@ -11,6 +11,7 @@ import cattrs
 from attrs import field, frozen
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from lifelike.networks.encoder import EncoderSettings
 from lifelike.networks.encoders import AnyEncoderSettings, encoder_settings, encoder_values
 from lifelike.networks.stylegan2 import GeneratorSettings
 from lifelike_protocol.errors import ErrorCode, LifelikeError
@@ -55,6 +56,11 @@ class BundleCard:
     def resolution(self) -> int:
         """Side of the portraits in pixels."""
         return self.generator.resolution
+
+    @property
+    def draws_no_faces(self) -> bool:
+        """Whether its portraits need feature codes, so that a latent without one shows no face."""
+        return isinstance(self.encoder, EncoderSettings) and bool(self.encoder.feature_resolutions)
 
 
 SIZE_LIMIT = 1 << 17

@@ -8,6 +8,7 @@ NAME/card.json, NAME/weights.safetensors
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -81,18 +82,18 @@ def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         raise _invalid(path, error) from error
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Every tensor of a bundle, half precision widened to float32, convolutions with channels last.
+def read_tensors(path: Path, names: Iterable[str]) -> dict[str, Tensor]:
+    """Tensors of a bundle, half precision widened to float32, convolutions with channels last.
 
     They are copies, so that the file is not held open, and the file is opened anew now and then, since what was read
     of it counts as memory until it is closed: a bundle takes its size in memory once.
 
     Raises:
-        LifelikeError: INVALID_BUNDLE for a damaged file, or values that are not finite.
+        LifelikeError: INVALID_BUNDLE for a damaged file, a missing tensor, or values that are not finite.
     """
     tensors: dict[str, Tensor] = {}
     file = weights_file(path)
-    left = list(reversed(read_shapes(path)))
+    left = list(reversed(list(names)))
     while left:
         taken = 0
         try:

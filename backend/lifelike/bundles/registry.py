@@ -26,12 +26,63 @@ def user_folder() -> Path:
 def bundle_paths() -> dict[str, Path]:
     """Every bundle that can be named, the built-in one first."""
     paths = {BUILTIN: BUILTIN_FILE} if BUILTIN_FILE.exists() else {}
+    for name, path in _own_paths().items():
+        paths.setdefault(name, path)
+    return paths
+
+
+def _own_paths() -> dict[str, Path]:
+    """The bundles in the person's folder, broken ones too."""
     folder = user_folder()
+    paths: dict[str, Path] = {}
     if folder.is_dir():
         for path in sorted(folder.iterdir()):
-            if path.suffix == ".safetensors" or (path / "card.json").exists():
-                paths.setdefault(path.stem if path.is_file() else path.name, path)
+            if (path.suffix == ".safetensors" and not path.name.startswith(".")) or (path / "card.json").exists():
+                paths.setdefault(path.name if path.is_dir() else path.stem, path)
     return paths
+
+
+def own_bundle(name: str) -> Path:
+    """The place of one of the person's own bundles, which may be broken.
+
+    Raises:
+        LifelikeError: UNKNOWN_BUNDLE when there is none of that name; INVALID_SETTING for the built-in one.
+    """
+    if name == BUILTIN:
+        what = "The built-in bundle belongs to the program and is not removed."
+        raise LifelikeError(ErrorCode.INVALID_SETTING, what, "Name one of your own.")
+    paths = _own_paths()
+    if name not in paths:
+        known = ", ".join(other for other in paths if other != BUILTIN) or "none"
+        what = f"There is no bundle {name!r} among your own in {user_folder()}."
+        raise LifelikeError(ErrorCode.UNKNOWN_BUNDLE, what, f"Your own are: {known}.")
+    return paths[name]
+
+
+def remove_bundle(path: Path) -> tuple[str, ...]:
+    """Delete a bundle; of a link only the link, of a folder only what a bundle consists of.
+
+    Returns:
+        The names of what else a folder has, which stays.
+
+    Raises:
+        LifelikeError: INVALID_FILE when it cannot be deleted.
+    """
+    try:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+            return ()
+        for part in (weights_file(path), path / "card.json"):  # the card last: without it nothing finds the rest
+            part.unlink(missing_ok=True)
+        kept = tuple(sorted(other.name for other in path.iterdir()))
+        if not kept:
+            path.rmdir()
+    except OSError as error:
+        what = f"The bundle {path} could not be removed ({error.strerror})."
+        raise LifelikeError(
+            ErrorCode.INVALID_FILE, what, "Close whatever has it open, and look at its permissions."
+        ) from error
+    return kept
 
 
 def find_bundle(name_or_path: str) -> Path:

@@ -12,10 +12,14 @@ from attrs import asdict
 from rich.console import Console
 from rich.table import Table
 
+from lifelike.commands import bundles_download, bundles_import, bundles_remove
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Method
 
 app = typer.Typer(help="The trained models.", no_args_is_help=True)
+app.command("download")(bundles_download.download)
+app.command("import")(bundles_import.import_weights)
+app.command("remove")(bundles_remove.remove)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -57,8 +61,8 @@ def show(
 def make(
     name: Annotated[str, typer.Argument(help="What the bundle is to be called.")],
     photo: Annotated[str, typer.Option(help="Photo generator: a run's folder, a file, or a bundle.")],
-    render: Annotated[str, typer.Option(help="Render generator, likewise.")],
-    encoder: Annotated[str, typer.Option(help="Encoder, likewise.")],
+    render: Annotated[str, typer.Option(help="Render generator, likewise; without one there is one generator.")] = "",
+    encoder: Annotated[str, typer.Option(help="Encoder, likewise; without one the bundle can only generate.")] = "",
     identity: Annotated[str, typer.Option(help="Identity network, likewise; without one no similarity is told.")] = "",
     locator: Annotated[str, typer.Option(help="Face locator, likewise.")] = "",
     licence: Annotated[str, typer.Option(help="What others may do with it, e.g. CC-BY-4.0.")] = "unstated",
@@ -78,8 +82,8 @@ def make(
         raise LifelikeError(ErrorCode.INVALID_SETTING, what, "Leave --method out for difference.")
     bundle = assemble_bundle(
         load_generator(photo, "photo"),
-        load_generator(render, "render"),
-        load_encoder(encoder),
+        load_generator(render, "render") if render else None,
+        load_encoder(encoder) if encoder else None,
         load_identity(identity) if identity else None,
         load_locator(locator) if locator else None,
         name=name,
