@@ -23,7 +23,7 @@ def test_properties_go_over_the_wire(said: dict[str, Any]) -> None:
     assert said["steps"] == [2, 1]
     assert said["restored"] == [0.25, 0.5, 0.75, 0.0]
     assert said["of_operator"] == 5
-    assert said["refined_differs"]
+    assert said["to_refined"] > 0
 
 
 def test_untouched_properties_are_the_wire_s_defaults(said: dict[str, Any]) -> None:
@@ -37,7 +37,8 @@ def test_preview_is_shown_while_the_inversion_is_refined(said: dict[str, Any]) -
     assert said["before_result"]
     assert 0 < said["error"] < 1
     assert said["shown"] == "Lifelike Scene"
-    assert said["preview_is_first_pass"]
+    # Not bit for bit: the backend's networks may have become faster ones in between.
+    assert said["to_first_pass"] < 1e-3
 
 
 def test_a_cancelled_run_leaves_the_result_before_it(said: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgpack
 import numpy as np
 import pytest
+from attrs import evolve
 
 from lifelike.pipeline import Listener, Pipeline
 from lifelike_protocol.codec import decode, encode
@@ -20,6 +21,7 @@ from lifelike_protocol.messages import (
     Method,
     Preview,
     Progress,
+    Restoration,
     Result,
     Settings,
     Stage,
@@ -127,17 +129,19 @@ def test_a_backend_sends_errors_one_preview_and_then_the_result(backend: Running
             assert previews, "the preview comes before the longer look"
             errors.append(progress.error)
 
-    settings = Settings(inversion=Inversion(refine=4))
+    nothing = Restoration(0.0, 0.0, 0.0, 0.0)
+    settings = Settings(method=Method.DECODE, inversion=Inversion(refine=4), restoration=nothing)
     with backend.connect() as client:
         result = client.enhance(frame, settings, hear, on_preview=previews.append)
         unasked = client.submit(frame, settings)
         kinds = {type(event) for event in client.events(unasked)}
-        one_pass = client.enhance(frame)
+        one_pass = client.enhance(frame, evolve(settings, inversion=Inversion()))
     assert kinds == {Progress, Result}
     (preview,) = previews
     assert preview.pixels.dtype == frame.pixels.dtype
-    assert np.array_equal(preview.pixels, one_pass.pixels)
-    assert not np.array_equal(preview.pixels, result.pixels)
+    # Not bit for bit: networks may have become faster ones in between.
+    to_one_pass, to_result = (np.abs(preview.pixels.astype(int) - other.pixels).mean() for other in (one_pass, result))
+    assert to_one_pass < 0.5 * to_result
     assert errors
     assert all(0 < error < 1 for error in errors)
     assert result.provenance.settings == settings

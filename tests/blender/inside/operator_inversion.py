@@ -43,6 +43,10 @@ addon.tell(of_operator=api.Request.from_scene(bpy.context.scene, refine=5).setti
 unrefined = pixels(outcome.image)
 
 
+def distance(one: list[float], other: list[float]) -> float:
+    return float(np.abs(np.subtract(one, other)).mean())
+
+
 def begun() -> tuple[api.Request, api.Job]:
     """A run as the button starts it, once its preview is there."""
     request = api.Request.from_scene(bpy.context.scene, source="RENDER", refine=200)
@@ -55,7 +59,7 @@ request, job = begun()
 addon.until(lambda: job.inversion_error is not None or job.state.over)
 addon.tell(before_result=not job.state.over, error=job.inversion_error)
 shown = api.show_preview(request, job.preview)
-addon.tell(shown=shown.image.name, preview_is_first_pass=pixels(shown.image) == unrefined)
+addon.tell(shown=shown.image.name, to_first_pass=distance(pixels(shown.image), unrefined))
 THE_BACKEND.cancel()
 shown.take_back()
 addon.tell(taken_back=pixels(outcome.image) == unrefined)
@@ -66,4 +70,4 @@ request, job = begun()
 shown = api.show_preview(request, job.preview)
 THE_BACKEND.cancel()
 shown.take_back()
-addon.tell(gone="Lifelike Scene" not in bpy.data.images, refined_differs=first != unrefined)
+addon.tell(gone="Lifelike Scene" not in bpy.data.images, to_refined=distance(first, unrefined))
