@@ -74,12 +74,16 @@ def make(
 ) -> None:
     """Put trained networks together into one bundle."""
     from lifelike.bundles.assembly import assemble_bundle
+    from lifelike.bundles.inheritance import ancestors
     from lifelike.bundles.registry import user_folder
     from lifelike.training.networks import load_encoder, load_generator, load_identity, load_locator
 
     if method is Method.BUNDLE:
         what = "A bundle's own method must be decode or difference."
         raise LifelikeError(ErrorCode.INVALID_SETTING, what, "Leave --method out for difference.")
+    behind = ancestors([photo, render, encoder, identity, locator])
+    for note in behind.notes:
+        Console(stderr=True, soft_wrap=True).print(note, style="yellow", markup=False)
     bundle = assemble_bundle(
         load_generator(photo, "photo"),
         load_generator(render, "render") if render else None,
@@ -88,7 +92,7 @@ def make(
         load_locator(locator) if locator else None,
         name=name,
         description=description,
-        licence=licence,
+        **behind.terms(licence),
         trained_on=trained_on,
         method=method,
         measured=_figures(measured) if measured else {},
