@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 import torch
 
 from lifelike.bundles.bundle import Bundle, read_bundle
-from lifelike.bundles.file import bundle_sha256, read_card, weights_file
+from lifelike.bundles.digests import digest
+from lifelike.bundles.file import read_card, weights_file
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.locations import config_dir
 from lifelike_protocol.messages import BundleSummary
@@ -111,22 +111,11 @@ def list_bundles() -> list[BundleSummary]:
     for name, path in bundle_paths().items():
         try:
             card = read_card(path)
-            digest = _digest(path)
+            sha256 = digest(path)
         except (LifelikeError, OSError):
             continue
-        summaries.append(BundleSummary(name, card.resolution, card.licence, card.description, digest))
+        summaries.append(BundleSummary(name, card.resolution, card.licence, card.description, sha256))
     return summaries
-
-
-def _digest(path: Path) -> str:
-    """The hash of a bundle's weights; read again only when the file has changed, since a list is asked for often."""
-    state = weights_file(path).stat()
-    return _digest_of_state(path, state.st_size, state.st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _digest_of_state(path: Path, size: int, modified_ns: int) -> str:
-    return bundle_sha256(path)
 
 
 def load_bundle(name_or_path: str = BUILTIN, device: torch.device | str = "cpu") -> Bundle:

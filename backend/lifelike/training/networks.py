@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from lifelike.bundles import Bundle, find_bundle, read_bundle
+from lifelike.bundles.bundle import read_generators
 from lifelike.bundles.file import CARD_KEY
 from lifelike.networks.encoder import Encoder, EncoderSettings
 from lifelike.networks.encoders import AnyEncoder
@@ -42,7 +43,7 @@ def load_generator(
         LifelikeError: INVALID_FILE or INVALID_BUNDLE where there is no such network or it is damaged, UNKNOWN_BUNDLE,
             INVALID_SETTING for another resolution.
     """
-    found = _find(source, look)
+    found = _find(source, look, read_generators)
     if isinstance(found, Path):
         generator = _read(found, "generator", Generator, GeneratorSettings)
     else:
@@ -106,7 +107,7 @@ def load_locator(source: str | Path) -> FaceLocator:
     return locator.train().requires_grad_(True)
 
 
-def _find(source: str | Path, name: str) -> Path | Bundle:
+def _find(source: str | Path, name: str, read: Callable[[Path], Bundle] = read_bundle) -> Path | Bundle:
     """The network's own file, or the bundle it is in."""
     path = Path(source).expanduser()
     if path.is_dir() and not (path / "card.json").exists():
@@ -122,8 +123,8 @@ def _find(source: str | Path, name: str) -> Path | Bundle:
         if not path.exists():
             what = f"There is no file or folder {source}."
             raise LifelikeError(ErrorCode.INVALID_FILE, what, "Give a network's file, a run's folder, or a bundle.")
-        return read_bundle(path)
-    return read_bundle(find_bundle(str(source)))
+        return read(path)
+    return read(find_bundle(str(source)))
 
 
 def _is_bundle(file: Path) -> bool:
