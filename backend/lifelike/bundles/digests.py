@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hashes of bundles, remembered over starts: one of public weights takes seconds to hash, and lists are asked for often.
+"""Hashes of bundles, remembered over starts: one of public weights takes seconds to hash, and lists are often wanted.
 
 A file counts as the same while its size, its time of modification and its place on the disk are. What is on the wire
 after a result is always the hash of what was read (`bundle.read_bundle`).
