@@ -4,11 +4,18 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import ssl
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+
+from lifelike.bundles.public.download import Patience, download
+from lifelike.bundles.public.entry import PublicFile
+from lifelike_protocol.errors import ErrorCode, LifelikeError
 from publisher import (
     CONTENT,
     Publisher,
@@ -22,10 +29,6 @@ from publisher import (
     silent,
     whole,
 )
-
-from lifelike.bundles.public.download import Patience, download
-from lifelike.bundles.public.entry import PublicFile
-from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 QUICK = Patience(timeout=5, attempts=3, pause=0.01)
 BROKEN_AT = 300_000
@@ -254,6 +257,37 @@ def test_the_proxy_of_the_environment_is_used(server, tmp_path, monkeypatch) -> 
     told = refused(server.file(address="https://weights.example/weights.bin"), tmp_path)
     assert tunnels == ["weights.example:443"]
     assert "403" in told.what
+
+
+@pytest.fixture
+def encrypted(server: Publisher, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The server speaks TLS, with a certificate that nobody but its maker knows; returns that."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs the program openssl to make a certificate")
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
+    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=60)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return certificate
+
+
+def test_an_encrypted_server_that_can_be_trusted_is_used(server, tmp_path, encrypted, monkeypatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(encrypted))
+    server.manners = [breaking_off(BROKEN_AT)]
+    fetched(server, tmp_path, address=f"https://localhost:{server.server_port}/weights.bin")
+    assert server.ranges == [None, f"bytes={BROKEN_AT}-"]
+
+
+def test_an_encrypted_server_that_nobody_knows_is_not_trusted(server, tmp_path, encrypted) -> None:
+    told = refused(server.file(address=f"https://localhost:{server.server_port}/weights.bin"), tmp_path)
+    assert "cannot be trusted" in told.what
+    assert server.seen == []
+    assert left_in(tmp_path) == []
 
 
 def test_no_room_on_the_disk_is_told_before_anything_is_asked(server, tmp_path) -> None:
