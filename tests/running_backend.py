@@ -35,6 +35,8 @@ def environment(home: Path) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         # Several backends run beside each other in the tests; each with all cores would only be slower.
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"),
+        # Each has a new cache, and would compile its own kernels; tests/backend/execution does that once.
+        "LIFELIKE_COMPILE": "0",
     }
 
 

@@ -52,8 +52,8 @@ class Check:
 def examine() -> Iterator[Check]:
     """Every check in turn; a check that itself fails unexpectedly is reported as missing."""
     checks: tuple[Callable[[], Check], ...] = (
-        python, packages, torch_and_device, builtin_bundle, face_alignment, log_folder, connection_folder,
-        settings_folder, free_space, running_backend, blender,
+        python, packages, torch_and_device, compiled_kernels, precision, builtin_bundle, face_alignment, log_folder,
+        connection_folder, settings_folder, free_space, running_backend, blender,
     )  # fmt: skip
     for check in checks:
         try:
@@ -109,6 +109,41 @@ def torch_and_device() -> Check:
         remedy = "To use the NVIDIA GPU, install torch's CUDA build with: install.py --cuda"
         return Check("torch", State.OPTIONAL, f"{torch.__version__}, on cpu, {name}", remedy)
     return Check("torch", State.OK, f"{torch.__version__}, on {device}, {name}")
+
+
+def compiled_kernels() -> Check:
+    """What the networks run fast by on a CPU: kernels that a C++ compiler makes once."""
+    from lifelike.execution.compiler import find_compiler
+    from lifelike.execution.library import SWITCH, library_folder, read_entry
+
+    name, compiler = "compiled kernels", find_compiler()
+    if os.environ.get(SWITCH) == "0":
+        return Check(name, State.OPTIONAL, f"switched off by {SWITCH}=0", f"Unset {SWITCH}.")
+    entry = read_entry(library_folder())
+    if entry.library is not None:
+        return Check(name, State.OK, str(entry.library.parent))
+    if compiler is None:
+        remedy = "For pictures in less than half the time, install g++ or clang++ (or name one in CXX)."
+        return Check(name, State.OPTIONAL, "there is no C++ compiler; the networks run uncompiled", remedy)
+    if entry.failed or entry.foreign:
+        remedy = f"Remove {library_folder()} to have it tried again."
+        return Check(name, State.OPTIONAL, f"{entry.why}; the networks run uncompiled", remedy)
+    return Check(name, State.OK, f"{entry.why}; {compiler} compiles them when the first picture is made")
+
+
+def precision() -> Check:
+    """What the networks multiply."""
+    from lifelike.devices import choose_device
+    from lifelike.execution.library import library_folder, load
+    from lifelike.execution.precision import Precision
+    from lifelike.execution.probe import bf16_gain, choose_precision
+
+    device = choose_device("auto")
+    kernels = load(library_folder())
+    chosen = choose_precision(Precision.AUTO, device, kernels).value
+    if device != "cpu":
+        return Check("precision", State.OK, chosen)
+    return Check("precision", State.OK, f"{chosen}; bf16 is {bf16_gain(kernels):.1f} times as fast as fp32 here")
 
 
 def builtin_bundle() -> Check:

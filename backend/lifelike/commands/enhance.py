@@ -17,6 +17,7 @@ from lifelike.commands.enhance_batch import Wish, enhance_all
 from lifelike.commands.enhance_crew import connected, in_this_process
 from lifelike.commands.enhance_report import write_report
 from lifelike.commands.landmark_file import read_landmarks
+from lifelike.execution.precision import Precision
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import FaceHint, Inversion, Method, Restoration, Settings
 from lifelike_protocol.validation import MAX_STEPS
@@ -56,6 +57,9 @@ def enhance(
     force: Annotated[bool, Option("--force", help="Write over files that exist.")] = False,
     device: Annotated[str, Option(help="auto, cpu or cuda; without --connect.")] = "auto",
     threads: Annotated[int | None, Option(min=1, help="CPU threads; without --connect.")] = None,
+    precision: Annotated[
+        Precision, Option(help="Of the networks, auto: the fastest here; without --connect.")
+    ] = Precision.AUTO,
     jobs: Annotated[
         int | None,
         Option("--jobs", "-j", min=1, max=16, help="Pictures at a time. [default: one a CPU thread, 3 with --connect]"),
@@ -72,7 +76,7 @@ def enhance(
     if connect:
         working = connected(connection_file, jobs, len(planned))
     else:
-        working = in_this_process(device, threads, jobs, len(planned), bundle)
+        working = in_this_process(device, threads, jobs, len(planned), bundle, precision)
     with working as crew:
         entries = enhance_all(planned, wish, crew, Room(free_share()))
     if report is not None:

@@ -8,38 +8,52 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lifelike.batches.lanes import WAIT_SLICE, fitting_lanes
 from lifelike.commands.enhance_batch import Crew, Report
+from lifelike.execution.precision import Precision
 from lifelike_protocol.client import Client
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Frame, Result, Settings, Stage
+
+if TYPE_CHECKING:
+    from lifelike.worker import Worker
 
 CONNECTED_LANES = 3
 """One picture is worked on, one waits for its turn, one is on its way from or to a file."""
 
 
 @contextmanager
-def in_this_process(device: str, threads: int | None, lanes: int | None, pictures: int, bundle: str) -> Iterator[Crew]:
-    """A worker of this process; each lane gets its share of the CPU threads."""
-    import torch
-
+def in_this_process(
+    device: str, threads: int | None, lanes: int | None, pictures: int, bundle: str, precision: Precision
+) -> Iterator[Crew]:
+    """A new worker of this process."""
     from lifelike.devices import set_threads
     from lifelike.worker import Worker
 
     set_threads(threads)
-    worker, together = Worker(device), torch.get_num_threads()
-    lanes = min(lanes, pictures) if lanes else fitting_lanes(pictures, together)
+    with crew_of(Worker(device, precision), lanes, pictures, bundle) as crew:
+        yield crew
+
+
+@contextmanager
+def crew_of(worker: Worker, lanes: int | None, pictures: int, bundle: str) -> Iterator[Crew]:
+    """A worker; each of several lanes gets its share of torch's CPU threads."""
+    import torch
+
+    threads = torch.get_num_threads()
+    lanes = min(lanes, pictures) if lanes else fitting_lanes(pictures, threads)
 
     def enhance(frame: Frame, settings: Settings, report: Report) -> Result:
         return worker.work("enhance", frame, settings, report)
 
     # OpenMP counts its threads for every thread that calls it.
-    enter = partial(torch.set_num_threads, max(1, together // lanes))
+    enter = partial(torch.set_num_threads, max(1, threads // lanes))
     try:
         yield Crew(enhance, lanes, _pass_bytes(bundle) if worker.device == "cpu" else 0, enter)
     finally:
-        torch.set_num_threads(together)
+        torch.set_num_threads(threads)
 
 
 def _pass_bytes(bundle: str) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lifelike.execution.precision import Precision
 from lifelike_protocol.locations import default_connection_file, log_file
 
 Option = typer.Option
@@ -29,6 +30,7 @@ def serve(
     allow_remote: Annotated[bool, Option("--allow-remote", help="Let --host be open to other machines.")] = False,
     queue_limit: Annotated[int, Option(min=1, help="How many pictures may wait.")] = 16,
     threads: Annotated[int | None, Option(min=1, help="CPU threads. Default: LIFELIKE_THREADS, else torch's.")] = None,
+    precision: Annotated[Precision, Option(help="Of the networks. auto: the fastest here.")] = Precision.AUTO,
 ) -> None:
     """Run the backend until it is stopped. Prints one line, "ready ADDRESS", when clients can connect."""
     from lifelike.server.options import ServeOptions
@@ -46,5 +48,6 @@ def serve(
         allow_remote=allow_remote,
         queue_limit=queue_limit,
         threads=threads,
+        precision=precision,
     )
     run(options, on_ready=lambda address: print(f"ready {address}", flush=True))

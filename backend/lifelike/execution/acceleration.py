@@ -12,7 +12,8 @@ from lifelike.bundles.bundle import Bundle
 from lifelike.execution.block import FusedBlock
 from lifelike.execution.kernels.interface import Kernels
 from lifelike.execution.library import THIS_PROCESS, Library
-from lifelike.execution.precision import Precision, choose_precision
+from lifelike.execution.precision import Precision
+from lifelike.execution.probe import choose_precision
 from lifelike.networks.stylegan2 import SynthesisNetwork
 
 FUSED_FROM = 16

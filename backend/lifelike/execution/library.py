@@ -40,12 +40,14 @@ log = logging.getLogger(__name__)
 class Entry:
     """What the cache holds for this machine.
 
-    library: None where `why` tells, in one line, why there is none. failed: the compiler that could not make it.
+    library: None where `why` tells, in one line, why there is none.
+    failed: the compiler that could not make it. foreign: whether somebody else's files are in the way.
     """
 
     library: Path | None
     why: str = ""
     failed: str = ""
+    foreign: bool = False
 
 
 def library_folder() -> Path:
@@ -71,13 +73,14 @@ def read_entry(folder: Path) -> Entry:
     """The library in `folder`, where it can be trusted."""
     library, record = folder / LIBRARY, folder / RECORD
     try:
-        if foreign := [path for path in (folder.parent, folder, record) if not is_private(path)]:
-            return Entry(None, f"{foreign[0]} belongs to somebody else or can be written by others")
+        for path in (folder.parent, folder, record):
+            if not is_private(path):
+                return _foreign(path)
         note = json.loads(record.read_text("utf-8"))
         if note["failed"]:
             return Entry(None, str(note["failed"]), str(note["compiler"]))
         if not is_private(library):
-            return Entry(None, f"{library} belongs to somebody else or can be written by others")
+            return _foreign(library)
         if library.stat().st_size <= LARGEST and hashlib.sha256(library.read_bytes()).hexdigest() == note["sha256"]:
             return Entry(library)
     except FileNotFoundError:
@@ -85,6 +88,10 @@ def read_entry(folder: Path) -> Entry:
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return Entry(None, "the cached library is damaged and will be made anew")
+
+
+def _foreign(path: Path) -> Entry:
+    return Entry(None, f"{path} belongs to somebody else or can be written by others", foreign=True)
 
 
 def is_private(path: Path) -> bool:
@@ -184,7 +191,7 @@ class Library:
 
     def _build(self, folder: Path) -> None:
         if read_entry(folder).failed == str(find_compiler()):
-            return  # it would fail again
+            return  # It would fail again.
         failed = build(folder)
         kernels = None if failed else load(folder)
         log.info("the kernels are %s", f"not compiled: {failed}" if failed else "compiled")

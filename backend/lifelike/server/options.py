@@ -8,6 +8,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from lifelike.execution.precision import Precision
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 
@@ -25,6 +26,7 @@ class ServeOptions:
     allow_remote: whether `host` may be reachable from other machines.
     queue_limit: how many pictures may wait.
     threads: CPU threads for torch; None: LIFELIKE_THREADS or torch's own choice.
+    precision: of the networks.
     """
 
     connection_file: Path
@@ -38,6 +40,7 @@ class ServeOptions:
     allow_remote: bool = False
     queue_limit: int = 16
     threads: int | None = None
+    precision: Precision = Precision.AUTO
 
 
 def check_host(host: str, allow_remote: bool) -> None:

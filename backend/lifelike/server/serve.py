@@ -49,7 +49,7 @@ def serve(options: ServeOptions, on_ready: Callable[[str], None]) -> None:
         claim = ConnectionClaim(options.connection_file)
         stack.callback(claim.release)
         set_threads(options.threads)
-        worker = Worker(options.device)
+        worker = Worker(options.device, options.precision)
         context = zmq.Context()
         endpoint, outbox = Endpoint(context, options), Outbox(context)
         queue = JobQueue(options.queue_limit)
