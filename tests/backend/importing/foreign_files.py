@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lifelike.networks.arcface import ArcFace
+from lifelike.networks.arcface import ARCFACE_SETTINGS, ArcFace
 from lifelike.networks.e4e import E4e, E4eSettings
 from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings
 
@@ -53,7 +53,7 @@ def small_e4e(num_ws: int = SMALL.num_ws) -> E4e:
 
 def small_arcface() -> ArcFace:
     sizes = {name: list(value) for name, value in SMALL_TRUNK.items()}
-    return seeded(ArcFace({**ArcFace().settings, **sizes, "embedding": 16}), 3)
+    return seeded(ArcFace({**ARCFACE_SETTINGS, **sizes, "embedding": 16}), 3)
 
 
 @contextmanager
