@@ -18,13 +18,14 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from attrs import define
+from attrs import define, evolve
 from torch import Tensor
 
 from lifelike.bundles import Bundle, load_bundle
@@ -32,13 +33,15 @@ from lifelike.datasets.pairs import Pairs, load_pairs
 from lifelike.devices import set_threads
 from lifelike.evaluation.embedder import second_embedder
 from lifelike.faces.regions import face_regions
-from lifelike.inversion import WeightChange, invert, refine, tune
+from lifelike.inversion import WeightChange, descent, invert, refine, tune
+from lifelike.inversion.descent import BestSoFar
+from lifelike.inversion.tuning import tuned_names
 from lifelike.networks.encoder import Latent
 from lifelike.training.losses.reconstruction import pyramid_l1
 
-REFINED = (4, 8, 16, 32, 64)
-TOLD_APART = (8, 32)
-TUNED = (8, 16, 32)
+REFINED = (4, 8, 16, 32, 48)
+TOLD_APART = (8, 24)
+TUNED = (8, 24)
 TUNED_AFTER = 16
 WAYS = {
     "refine": "refine: W+ and feature codes",
@@ -54,13 +57,45 @@ MEASURES = {
 
 
 @define
-class Inverted:
-    """One portrait's way: what was reached, and the processor seconds and steps it took."""
+class Reached:
+    """Where one portrait's descent is when asked for so many steps, and the processor seconds that took."""
 
     latent: Latent
     change: WeightChange | None = None
     seconds: float = 0.0
     steps: int = 0
+
+
+class Recorder(BestSoFar):
+    """Also keeps what a descent would have given had it been asked for fewer steps."""
+
+    wanted: tuple[int, ...] = ()
+    kept: ClassVar[dict[int, tuple[list[Tensor], float]]] = {}
+
+    def __init__(self, values: Sequence[Tensor]) -> None:
+        super().__init__(values)
+        self._step, self._started = 0, time.process_time()
+        Recorder.kept = {}
+
+    def see(self, loss: Tensor, error: Tensor) -> float:
+        reached = super().see(loss, error)
+        now = ([value.clone() for value in self.values], time.process_time() - self._started)
+        # One that loses its patience is what it is for every later count.
+        Recorder.kept |= {count: now for count in self.wanted if count >= self._step}
+        self._step += 1
+        return reached
+
+
+@contextmanager
+def recording(*wanted: int) -> Iterator[dict[int, tuple[list[Tensor], float]]]:
+    """The best values after each of so many steps, and the seconds they took; filled when the block ends."""
+    kept: dict[int, tuple[list[Tensor], float]] = {}
+    Recorder.wanted, descent.BestSoFar = wanted, Recorder
+    try:
+        yield kept
+        kept.update(Recorder.kept)
+    finally:
+        descent.BestSoFar = BestSoFar
 
 
 class Bench:
@@ -73,58 +108,58 @@ class Bench:
             sys.exit("The second identity network is not installed.")
         self.judge = judge
 
-    def portrait(self, index: int) -> Tensor:
-        return signed(self.pairs.render[index])
-
-    def face(self, index: int) -> Tensor:
+    def measure(self, index: int) -> list[dict[str, Any]]:
+        """The figures of one portrait, every way."""
+        x = signed(self.pairs.render[index])
         picture = self.pairs.render[index].astype(np.float32) / 255
-        return face_regions(picture, self.pairs.landmarks[index]).face
-
-    def one_pass(self, index: int) -> Inverted:
+        face = face_regions(picture, self.pairs.landmarks[index]).face
         started = time.process_time()
-        return Inverted(invert(self.bundle, self.portrait(index)), None, time.process_time() - started)
+        once = Reached(invert(self.bundle, x), None, time.process_time() - started)
+        ways = {"refine": [once, *self.refined(x, face, once, REFINED)]}
+        if once.latent.features:
+            ways["ws"] = [once, *self.refined(x, face, once, TOLD_APART, feature_rate=0.0)]
+            ways["features"] = [once, *self.refined(x, face, once, TOLD_APART, rate=0.0)]
+        pivot = next(one for one in reversed(ways["refine"]) if one.steps <= TUNED_AFTER)
+        ways["tune"] = [evolve(pivot, steps=0), *self.tuned(x, face, pivot)]
+        return [{"way": way, **self.figures(index, x, one)} for way, reached in ways.items() for one in reached]
 
-    def refined(self, index: int, steps: int, before: Inverted, **rates: float) -> Inverted:
-        taken, started = Counter(), time.process_time()
-        latent = refine(self.bundle, self.portrait(index), before.latent, steps, taken, self.face(index), **rates)
-        return Inverted(latent, None, before.seconds + time.process_time() - started, taken.steps)
+    def refined(
+        self, x: Tensor, face: Tensor, once: Reached, counts: tuple[int, ...], **rates: float
+    ) -> Iterator[Reached]:
+        with recording(*counts) as kept:
+            refine(self.bundle, x, once.latent, max(counts), faces=face, **rates)
+        for steps, (values, seconds) in kept.items():
+            values = list(values)
+            ws = values.pop(0) if rates.get("rate", 1) else once.latent.ws
+            moved = dict(zip(once.latent.features, values, strict=True)) if values else once.latent.features
+            yield Reached(Latent(ws, moved), None, once.seconds + seconds, steps)
 
-    def tuned(self, index: int, steps: int, before: Inverted) -> Inverted:
-        taken, started = Counter(), time.process_time()
-        change = tune(self.bundle, self.portrait(index), before.latent, steps, taken, self.face(index))
-        return Inverted(before.latent, change, before.seconds + time.process_time() - started, taken.steps)
+    def tuned(self, x: Tensor, face: Tensor, pivot: Reached) -> Iterator[Reached]:
+        with recording(*TUNED) as kept:
+            tune(self.bundle, x, pivot.latent, max(TUNED), face=face)
+        network = self.bundle.inverted.synthesis
+        for steps, (values, seconds) in kept.items():
+            named = zip(tuned_names(network), values, strict=True)
+            change = WeightChange({name: value - network.get_parameter(name) for name, value in named})
+            yield Reached(pivot.latent, change, pivot.seconds + seconds, steps)
 
     @torch.inference_mode()
-    def measured(self, index: int, inverted: Inverted) -> dict[str, float]:
-        """The figures of one portrait."""
-        x, truth, latent = self.portrait(index), signed(self.pairs.photo[index]), inverted.latent
-        shown, photo = (
-            self._network(generator.synthesis, inverted.change)(latent.ws, features=latent.features).clamp(-1, 1)
-            for generator in (self.bundle.inverted, self.bundle.photo)
-        )
+    def figures(self, index: int, x: Tensor, reached: Reached) -> dict[str, float]:
+        truth, latent = signed(self.pairs.photo[index]), reached.latent
+        networks = [generator.synthesis for generator in (self.bundle.inverted, self.bundle.photo)]
+        if reached.change is not None:
+            networks = [reached.change.added_to(network) for network in networks]
+        shown, photo = (network(latent.ws, features=latent.features).clamp(-1, 1) for network in networks)
         first, second = self.judge.embed(np.concatenate([levels(photo), self.pairs.render[index : index + 1]]))
         return {
-            "seconds": inverted.seconds,
-            "steps": inverted.steps,
+            "steps": reached.steps,
+            "seconds": reached.seconds,
             "inversion_psnr": psnr(shown, x),
             "inversion_l1": float(pyramid_l1(shown, x, torch.ones_like(x[:, :1]))),
             "decode_psnr": psnr(photo, truth),
             "decode_l1": float(pyramid_l1(photo, truth, torch.ones_like(x[:, :1]))),
             "identity": float(first @ second),
         }
-
-    @staticmethod
-    def _network(network: Any, change: WeightChange | None) -> Any:
-        return network if change is None else change.added_to(network)
-
-
-class Counter:
-    """Counts the steps that were taken."""
-
-    steps = 0
-
-    def __call__(self, step: int, error: float) -> None:
-        self.steps = step
 
 
 def signed(picture: np.ndarray) -> Tensor:
@@ -142,43 +177,28 @@ def psnr(a: Tensor, b: Tensor) -> float:
     return float(-10 * torch.log10(((a - b) / 2).square().mean()))
 
 
-def ways_of(bench: Bench) -> dict[str, tuple[tuple[int, ...], Callable[[int, int], Inverted]]]:
-    """Every way with the numbers of steps to try and what does them: (portrait, steps) → what was reached."""
-    once = [bench.one_pass(index) for index in range(len(bench.pairs))]
-    pivots = [bench.refined(index, TUNED_AFTER, first) for index, first in enumerate(once)]
-    return {
-        "refine": ((0, *REFINED), lambda index, steps: bench.refined(index, steps, once[index])),
-        "ws": ((0, *TOLD_APART), lambda index, steps: bench.refined(index, steps, once[index], feature_rate=0.0)),
-        "features": ((0, *TOLD_APART), lambda index, steps: bench.refined(index, steps, once[index], rate=0.0)),
-        "tune": ((0, *TUNED), lambda index, steps: bench.tuned(index, steps, pivots[index])),
-    }
-
-
-def measure(bench: Bench) -> list[dict[str, Any]]:
-    """Means over the portraits, and the figures of each, for every way and number of steps."""
+def means(each: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Over the portraits, for every way and number of steps that all of them took."""
     found = []
-    for way, (counts, reach) in ways_of(bench).items():
-        if way in ("ws", "features") and not bench.one_pass(0).latent.features:
-            continue
-        for count in counts:
-            each = [bench.measured(index, reach(index, count)) for index in range(len(bench.pairs))]
-            means = {name: float(np.mean([one[name] for one in each])) for name in each[0]}
-            found.append({"way": way, "asked": count, **means, "each": each})
-            print(
-                f"{way:10} {count:4}  " + "  ".join(f"{name} {value:.4f}" for name, value in means.items()), flush=True
-            )
+    for way in WAYS:
+        of_way = [one for one in each if one["way"] == way]
+        for steps in sorted({one["steps"] for one in of_way}):
+            rows = [one for one in of_way if one["steps"] == steps]
+            if len(rows) == max(sum(one["steps"] == 0 for one in of_way), 1):
+                numbers = {name: float(np.mean([row[name] for row in rows])) for name in rows[0] if name != "way"}
+                found.append({"way": way, **numbers})
     return found
 
 
 def table(found: list[dict[str, Any]]) -> str:
     """Markdown."""
     lines = [
-        "| | steps asked | taken | processor s | inversion dB | decode to truth dB | identity |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| | steps | processor s | inversion dB | decode to truth dB | identity |",
+        "|---|---:|---:|---:|---:|---:|",
     ]
     for row in found:
         figures = f"{row['inversion_psnr']:.2f} | {row['decode_psnr']:.3f} | {row['identity']:.4f}"
-        lines.append(f"| {WAYS[row['way']]} | {row['asked']} | {row['steps']:.0f} | {row['seconds']:.1f} | {figures} |")
+        lines.append(f"| {WAYS[row['way']]} | {row['steps']:.0f} | {row['seconds']:.1f} | {figures} |")
     return "\n".join(lines)
 
 
@@ -214,23 +234,28 @@ def main() -> None:
     parser.add_argument("--bundle", default="builtin")
     parser.add_argument("--people", type=int, default=12)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cache", type=Path, help="a folder for decoded pictures, so that the next run starts at once")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--from-json", type=Path)
     options = parser.parse_args()
     if options.from_json:
-        found = json.loads(options.from_json.read_text(encoding="utf-8"))["found"]
+        each = json.loads(options.from_json.read_text(encoding="utf-8"))["each"]
     elif options.heads:
         set_threads(options.threads)
         bundle = load_bundle(options.bundle, "cpu")
-        pairs = one_of_each(load_pairs(options.heads, bundle.card.resolution).reserved(), options.people)
-        found = measure(Bench(bundle, pairs))
+        pairs = load_pairs(options.heads, bundle.card.resolution, options.cache).reserved()
+        pairs = one_of_each(pairs, options.people)
+        bench, each = Bench(bundle, pairs), []
+        for index, number in enumerate(pairs.identity):
+            each += [{"person": int(number), **row} for row in bench.measure(index)]
+            print(f"{index + 1} of {len(pairs)}", file=sys.stderr)
+            if options.json:
+                machine = {"machine": platform.machine(), "processors": os.cpu_count(), "torch": torch.__version__}
+                save(options.json, {"bundle": bundle.sha256, **machine, "each": each})
     else:
         parser.error("name a data set, or --from-json")
-    if options.json and not options.from_json:
-        machine = {"machine": platform.machine(), "processors": os.cpu_count(), "torch": torch.__version__}
-        people = [int(number) for number in pairs.identity]
-        save(options.json, {"bundle": bundle.sha256, "people": people, **machine, "found": found})
+    found = means(each)
     if options.plot:
         draw(found, options.plot)
     print(table(found))
