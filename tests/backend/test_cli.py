@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from attrs import evolve
 from PIL import Image
 
 from lifelike.imaging.files import read_picture, write_picture
 from running_backend import START_SECONDS, RunningBackend, environment
+from small_bundle import small_bundle
 
 Landmarks = Callable[..., np.ndarray]
 WriteLandmarks = Callable[..., Path]
@@ -76,6 +78,26 @@ def test_enhance_writes_a_changed_picture_and_a_report(
     assert entry["timings"]["total"] > 0
     assert entry["provenance"]["bundle"]
     assert entry["provenance"]["settings"]["strength"] == 1.0
+
+
+def test_enhance_tells_what_its_pictures_are_bound_to(lifelike, picture: Path, landmarks: Path, tmp_path: Path) -> None:
+    bundle = small_bundle()
+    bundle.card = evolve(bundle.card, licence="CC-BY-NC-4.0", non_commercial=True, citation="First work\nSecond work")
+    bundle.save(tmp_path / "bound.safetensors")
+    report = tmp_path / "report.json"
+    options = ("--bundle", tmp_path / "bound.safetensors", "--landmarks", landmarks, "--report", report)
+    done = lifelike("enhance", picture, "-o", tmp_path / "photo.png", *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-4:] == [
+        "Non-commercial: CC-BY-NC-4.0",
+        "Please cite:",
+        "First work",
+        "Second work",
+    ]
+    (entry,) = json.loads(report.read_text())["pictures"]
+    assert entry["provenance"]["non_commercial"] is True
+    assert entry["provenance"]["licence"] == "CC-BY-NC-4.0"
+    assert entry["provenance"]["citation"] == "First work\nSecond work"
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".tif", ".exr"])

@@ -7,6 +7,7 @@ the backend that runs already.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ import typer
 from lifelike.batches.memory import Room, free_share
 from lifelike.commands.enhance_batch import Wish, enhance_all
 from lifelike.commands.enhance_crew import connected, in_this_process
-from lifelike.commands.enhance_report import write_report
+from lifelike.commands.enhance_report import terms, write_report
 from lifelike.commands.landmark_file import read_landmarks
 from lifelike.execution.precision import Precision
 from lifelike_protocol.errors import ErrorCode, LifelikeError
@@ -81,6 +82,8 @@ def enhance(
         entries = enhance_all(planned, wish, crew, Room(free_share()))
     if report is not None:
         write_report(report, entries)
+    for text in terms(entries):
+        print(text, file=sys.stderr)
     if any("error" in entry for entry in entries):
         raise typer.Exit(1)
 

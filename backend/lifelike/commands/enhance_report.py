@@ -12,7 +12,8 @@ from typing import Any
 from attrs import asdict
 
 from lifelike_protocol.errors import ErrorCode, LifelikeError
-from lifelike_protocol.messages import FaceResult, Result
+from lifelike_protocol.messages import FaceResult, Provenance, Result
+from lifelike_protocol.terms import terms_text
 
 
 def success(picture: Path, output: Path, result: Result) -> dict[str, Any]:
@@ -32,6 +33,12 @@ def failure(picture: Path, error: LifelikeError) -> dict[str, Any]:
         "input": str(picture),
         "error": {"code": error.code.value, "what": error.what, "remedy": error.remedy},
     }
+
+
+def terms(pictures: list[dict[str, Any]]) -> list[str]:
+    """What the pictures' use is bound to, each only once; nothing for a bundle that allows everything."""
+    told = (terms_text(Provenance(**picture["provenance"])) for picture in pictures if "provenance" in picture)
+    return [text for text in dict.fromkeys(told) if text]
 
 
 def _face(face: FaceResult) -> dict[str, Any]:
