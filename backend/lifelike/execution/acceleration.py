@@ -7,13 +7,18 @@ import logging
 import threading
 
 import torch
+from torch import nn
 
 from lifelike.bundles.bundle import Bundle
 from lifelike.execution.block import FusedBlock
+from lifelike.execution.encoder import FusedBottleneck, FusedStyleHead
 from lifelike.execution.kernels.interface import Kernels
 from lifelike.execution.library import THIS_PROCESS, Library
 from lifelike.execution.precision import Precision
 from lifelike.execution.probe import choose_precision
+from lifelike.networks.arcface import ArcFace
+from lifelike.networks.e4e import E4e, StyleHead
+from lifelike.networks.ir_se import Bottleneck
 from lifelike.networks.stylegan2 import SynthesisNetwork
 
 FUSED_FROM = 16
@@ -58,7 +63,12 @@ class Acceleration:
         half = self.precision is Precision.BF16
         for network in {self.bundle.photo.synthesis, self.bundle.inverted.synthesis}:
             fuse(network, kernels, half)
-        log.info("the generators run compiled, in %s", self.precision.value)
+        if isinstance(self.bundle.encoder, E4e):
+            fuse_encoder(self.bundle.encoder, kernels, half)
+        if isinstance(self.bundle.identity, ArcFace):
+            # In fp32: its figures are told, and are to be the same everywhere.
+            fuse_units(self.bundle.identity.body, kernels, half=False)
+        log.info("the networks run compiled, in %s", self.precision.value)
 
 
 def fuse(network: SynthesisNetwork, kernels: Kernels, half: bool) -> None:
@@ -68,3 +78,19 @@ def fuse(network: SynthesisNetwork, kernels: Kernels, half: bool) -> None:
             if resolution >= FUSED_FROM:
                 block = network.block(resolution)
                 block.faster = FusedBlock(kernels, block, half)
+
+
+def fuse_encoder(encoder: E4e, kernels: Kernels, half: bool) -> None:
+    """The same for e4e."""
+    fuse_units(encoder.body, kernels, half)
+    for head in encoder.styles:
+        assert isinstance(head, StyleHead)
+        head.faster = FusedStyleHead(head, half)
+
+
+def fuse_units(units: nn.Sequential, kernels: Kernels, half: bool) -> None:
+    """The same for the residual units of e4e or ArcFace."""
+    with torch.no_grad():
+        for unit in units:
+            assert isinstance(unit, Bottleneck)
+            unit.faster = FusedBottleneck(kernels, unit, half)

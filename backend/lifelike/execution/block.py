@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lifelike.execution.convolution import FusedConvolution, activations, padded, vectors
 from lifelike.execution.kernels.interface import Kernels, ToRGB
+from lifelike.execution.stand_in import StandIn
 from lifelike.execution.threads import together
 from lifelike.networks.stylegan2 import ACTIVATION_GAIN, LEAKY_SLOPE, Linear, SynthesisBlock, SynthesisLayer
 from lifelike.networks.stylegan2 import ToRGB as ToRGBLayer
@@ -82,17 +83,16 @@ class FusedToRGB:
         return y
 
 
-class FusedBlock:
+class FusedBlock(StandIn):
     """A `SynthesisBlock` of a resolution from 8 on. The block's weights are copied in another form.
 
     Equal to the plain block but for rounding; `tests/backend/execution` holds it to that.
     """
 
     def __init__(self, kernels: Kernels, block: SynthesisBlock, half: bool) -> None:
-        self.block = block
+        super().__init__(block)
         self.layers = [FusedLayer(kernels, layer, half) for layer in block.layers]
         self.rgb = FusedToRGB(kernels, block.torgb, half)
-        self._state = self._present_state()
 
     def __call__(
         self, x: Tensor, image: Tensor | None, ws: Tensor, noise: list[Tensor | None], added: Tensor | None
@@ -102,14 +102,3 @@ class FusedBlock:
             last = index + 1 == len(self.layers)
             x = layer(x, ws[:, index], noise[index], added if last else None)
         return x, self.rgb(x, ws[:, len(self.layers)], image)
-
-    def current(self) -> bool:
-        """Whether the block's weights are still those that were copied."""
-        return self._state == self._present_state()
-
-    def _present_state(self) -> list[tuple[int, int]]:
-        tensors = (*self.block.parameters(), *self.block.buffers())
-        return [(value.data_ptr(), 0 if value.is_inference() else value._version) for value in tensors]
-
-    def __deepcopy__(self, memo: dict) -> None:
-        """A copy of the network gets none: it is about to get other weights."""

@@ -115,8 +115,8 @@ class FusedConvolution:
     def _divide(self, job: Convolution) -> None:
         """Into jobs: strips of tiles and, where those are too few for the threads, parts of the outputs."""
         tiles = -(-job.height // 4) * -(-job.width // 4)
-        job.tiles = min(TILES, tiles)
-        strips, panels = -(-tiles // job.tiles), -(-job.outputs // PANEL)
+        strips, panels = -(-tiles // TILES), -(-job.outputs // PANEL)
+        job.tiles = -(-tiles // strips)
         job.groups = min(panels, -(-2 * torch.get_num_threads() // strips))
 
     def _run(self, job: Convolution) -> None:

@@ -15,6 +15,7 @@ from attrs import frozen
 from torch import Tensor, nn
 
 from lifelike.networks.encoder import Latent
+from lifelike.networks.faster import Faster, usable
 from lifelike.networks.ir_se import BLOCKS, WIDTHS, body, input_layer
 from lifelike.networks.stylegan2 import Linear
 
@@ -48,6 +49,8 @@ class E4eSettings:
 class StyleHead(nn.Module):
     """A map of the pyramid → one w: convolutions of stride 2 down to one pixel. [NCSS] → [N, w_dim]."""
 
+    faster: Faster | None = None
+
     def __init__(self, inputs: int, outputs: int, side: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -57,7 +60,8 @@ class StyleHead(nn.Module):
         self.linear = Linear(outputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        w: Tensor = self.linear(self.convs(x).flatten(1))
+        faster = usable(self.faster)
+        w: Tensor = faster(x) if faster else self.linear(self.convs(x).flatten(1))
         return w
 
 
@@ -97,8 +101,9 @@ class E4e(nn.Module):
         x, sides = self.input_layer(portrait), []
         for index, unit in enumerate(self.body):
             if index in ends:
-                sides.append(x)
+                sides.append(x.float())  # units may compute in bf16, see `lifelike.execution`
             x = unit(x)
+        x = x.float()
         middle = _doubled(x) + self.latlayer1(sides[1])
         fine = _doubled(middle) + self.latlayer2(sides[0])
         maps = [x] * COARSE + [middle] * (MIDDLE - COARSE) + [fine] * max(self.settings.num_ws - MIDDLE, 0)

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from lifelike.networks.faster import Faster, usable
+
 WIDTHS = (64, 128, 256, 512)
 BLOCKS = (3, 4, 14, 3)
 """Channels and residual units of the four stages of IR-SE50; each stage halves the side."""
@@ -37,6 +39,8 @@ class SqueezeExcitation(nn.Module):
 class Bottleneck(nn.Module):
     """Norm, convolution, PReLU, convolution, norm and channel weights beside a shortcut; [NIRR] → [NORR] / stride."""
 
+    faster: Faster | None = None
+
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.shortcut_layer: nn.Module
@@ -56,7 +60,8 @@ class Bottleneck(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.res_layer(x) + self.shortcut_layer(x)
+        faster = usable(self.faster)
+        result: Tensor = faster(x) if faster else self.res_layer(x) + self.shortcut_layer(x)
         return result
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +23,7 @@ from attrs import frozen
 from torch import Tensor, nn
 
 from lifelike.networks.blur import blur, blur_and_halve
+from lifelike.networks.faster import Faster, usable
 
 LEAKY_SLOPE = 0.2
 ACTIVATION_GAIN = math.sqrt(2.0)
@@ -164,22 +164,10 @@ class ToRGB(nn.Module):
         return x + self.bias.to(x.dtype)[:, None, None]
 
 
-class FasterBlock(Protocol):
-    """Another way to compute a `SynthesisBlock` without gradients (see `lifelike.execution`)."""
-
-    def __call__(
-        self, x: Tensor, image: Tensor | None, ws: Tensor, noise: list[Tensor | None], added: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """As the block's `forward`."""
-
-    def current(self) -> bool:
-        """Whether the block's weights are still those it was made from."""
-
-
 class SynthesisBlock(nn.Module):
     """One resolution: two layers (one at 4×4) and the skip connection to RGB."""
 
-    faster: FasterBlock | None = None
+    faster: Faster | None = None
 
     def __init__(self, settings: GeneratorSettings, resolution: int) -> None:
         super().__init__()
@@ -201,8 +189,9 @@ class SynthesisBlock(nn.Module):
         self, x: Tensor | None, image: Tensor | None, ws: Tensor, noise: list[Tensor | None], added: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """ws: [N, layers + 1, w_dim]; added: [NCRR] or None → activations [NCRR] and RGB so far [N3RR]."""
-        if x is not None and self.faster is not None and not torch.is_grad_enabled() and self.faster.current():
-            return self.faster(x, image, ws, noise, added)
+        if faster := usable(self.faster):
+            shown: tuple[Tensor, Tensor] = faster(x, image, ws, noise, added)
+            return shown
         if x is None:
             x = self.const.expand(ws.shape[0], -1, -1, -1)
         for index, layer in enumerate(self.layers):

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The residual units and style heads of e4e and ArcFace by the compiled kernels."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lifelike.execution.convolution import FusedConvolution
+from lifelike.execution.kernels.interface import Kernels
+from lifelike.execution.stand_in import StandIn
+from lifelike.networks.e4e import StyleHead
+from lifelike.networks.ir_se import Bottleneck, SqueezeExcitation
+
+FUSED_WITHIN = 256
+"""Channels: with more, a unit works on 16 × 16 pixels, too few for the kernels' larger weights."""
+
+
+def as_affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """What a norm in evaluation mode multiplies each channel by, and adds to it; [C] float32 each."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight.detach() * (norm.running_var + norm.eps).rsqrt()
+    return scale, norm.bias.detach() - norm.running_mean * scale
+
+
+class FoldedConvolution:
+    """An ordinary convolution with the norm behind it in its weights."""
+
+    def __init__(self, convolution: nn.Conv2d, norm: nn.BatchNorm2d, dtype: torch.dtype) -> None:
+        scale, shift = as_affine(norm)
+        weight = convolution.weight.detach() * scale[:, None, None, None]
+        self.weight = weight.to(dtype, memory_format=torch.channels_last)
+        self.bias = shift.to(dtype)
+        self.stride, self.padding = convolution.stride, convolution.padding
+
+    def __call__(self, x: Tensor) -> Tensor:  # [NIRR] → [NORR] / stride
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+
+
+class FusedConvolutions:
+    """Norm, convolution, PReLU, convolution and norm of a `Bottleneck`, on many pixels."""
+
+    def __init__(self, kernels: Kernels, layers: nn.Sequential, half: bool) -> None:
+        first, convolution, prelu, second, last = (layers[index] for index in range(5))
+        self.scale, self.shift = as_affine(cast(nn.BatchNorm2d, first))
+        self.first = FusedConvolution(kernels, cast(Tensor, convolution.weight), half=half)
+        self.slope = cast(nn.PReLU, prelu).weight.detach().float()
+        self.ones, self.zeros = torch.ones_like(self.slope), torch.zeros_like(self.slope)
+        second, last = cast(nn.Conv2d, second), cast(nn.BatchNorm2d, last)
+        self.folded: FoldedConvolution | None = None
+        if second.stride != (1, 1):
+            self.folded = FoldedConvolution(second, last, torch.bfloat16 if half else torch.float32)
+            return
+        self.gain, self.bias = as_affine(last)
+        self.second = FusedConvolution(kernels, second.weight, half=half)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        count = x.shape[0]
+        ones = self.ones.expand(count, -1)
+        x = self.first(
+            x, scale=self.scale.expand(count, -1), shift=self.shift, gain=ones, bias=self.zeros, slope=self.slope
+        )
+        if self.folded is not None:
+            return self.folded(x)
+        return self.second(x, scale=ones, gain=self.gain.expand(count, -1), bias=self.bias, slope=self.ones)
+
+
+class PlainConvolutions:
+    """The same, on few pixels: two of torch's convolutions."""
+
+    def __init__(self, layers: nn.Sequential, dtype: torch.dtype) -> None:
+        first, convolution, prelu, second, last = (layers[index] for index in range(5))
+        self.scale, self.shift = (value[:, None, None].to(dtype) for value in as_affine(cast(nn.BatchNorm2d, first)))
+        weight = cast(nn.Conv2d, convolution).weight.detach()
+        self.weight = weight.to(dtype, memory_format=torch.channels_last)
+        self.slope = cast(nn.PReLU, prelu).weight.detach().to(dtype)
+        self.second = FoldedConvolution(cast(nn.Conv2d, second), cast(nn.BatchNorm2d, last), dtype)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x = F.conv2d(torch.addcmul(self.shift, x, self.scale), self.weight, padding=1)
+        return self.second(F.prelu(x, self.slope))
+
+
+class FusedBottleneck(StandIn):
+    """A `Bottleneck` in evaluation mode. Gives bf16 where `half`, whatever it is given."""
+
+    def __init__(self, kernels: Kernels, unit: Bottleneck, half: bool) -> None:
+        super().__init__(unit)
+        self.dtype = torch.bfloat16 if half else torch.float32
+        layers = unit.res_layer
+        few = cast(nn.Conv2d, layers[3]).out_channels > FUSED_WITHIN
+        self.convolutions = PlainConvolutions(layers, self.dtype) if few else FusedConvolutions(kernels, layers, half)
+        attention = cast(SqueezeExcitation, layers[5])
+        self.squeeze, self.excite = (layer.weight.detach()[:, :, 0, 0] for layer in (attention.fc1, attention.fc2))
+        shortcut = unit.shortcut_layer
+        self.stride = cast(nn.Conv2d, layers[3]).stride[0]
+        self.shortcut: FoldedConvolution | None = None
+        if isinstance(shortcut, nn.Sequential):
+            convolution, norm = cast(nn.Conv2d, shortcut[0]), cast(nn.BatchNorm2d, shortcut[1])
+            self.shortcut = FoldedConvolution(convolution, norm, self.dtype)
+
+    def __call__(self, x: Tensor) -> Tensor:  # [NIRR] → [NORR] / stride
+        x = x.to(self.dtype, memory_format=torch.channels_last)
+        y = self.convolutions(x)
+        means = y.mean((2, 3), dtype=torch.float32)
+        weights = F.linear(F.linear(means, self.squeeze).relu(), self.excite).sigmoid().to(self.dtype)
+        beside = x[:, :, :: self.stride, :: self.stride] if self.shortcut is None else self.shortcut(x)
+        return torch.addcmul(beside, y, weights[:, :, None, None])
+
+
+class FusedStyleHead(StandIn):
+    """A `StyleHead` whose convolutions run in one precision from the first to the last."""
+
+    def __init__(self, head: StyleHead, half: bool) -> None:
+        super().__init__(head)
+        self.dtype = torch.bfloat16 if half else torch.float32
+        convolutions = [layer for layer in head.convs if isinstance(layer, nn.Conv2d)]
+        self.weights = [
+            (
+                layer.weight.detach().to(self.dtype, memory_format=torch.channels_last),
+                layer.bias.detach().to(self.dtype),
+            )
+            for layer in convolutions
+            if layer.bias is not None
+        ]
+        self.slopes = [layer.negative_slope for layer in head.convs if isinstance(layer, nn.LeakyReLU)]
+        self.linear = head.linear
+
+    def __call__(self, x: Tensor) -> Tensor:  # [NCSS] → [N, w_dim]
+        x = x.to(self.dtype, memory_format=torch.channels_last)
+        for (weight, bias), slope in zip(self.weights, self.slopes, strict=True):
+            x = F.leaky_relu_(F.conv2d(x, weight, bias, 2, 1), slope)
+        w: Tensor = self.linear(x.flatten(1).float())
+        return w
