@@ -223,6 +223,19 @@ def test_redirects_to_anything_unencrypted_are_not_followed(server, tmp_path, el
     assert left_in(tmp_path) == []
 
 
+@pytest.mark.parametrize("nowhere", ["http://[broken", "https://exa mple.org/", "https://", "https://\u2028.example/"])
+def test_redirects_to_nowhere_are_told(server, tmp_path, nowhere) -> None:
+    server.manners = [saying(302, Location=nowhere.encode().decode("latin-1"))] * 9
+    refused(server.file(), tmp_path)
+    assert left_in(tmp_path) == []
+
+
+def test_an_empty_answer_is_no_file(server, tmp_path) -> None:
+    server.manners = [saying(200)] * 9
+    assert "empty" in refused(server.file(size=0, sha256=""), tmp_path).what
+    assert "weights.bin" not in left_in(tmp_path)
+
+
 def test_redirects_in_a_circle_end(server, tmp_path) -> None:
     server.manners = [saying(302, Location=server.address)] * 50
     refused(server.file(), tmp_path)

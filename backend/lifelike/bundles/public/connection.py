@@ -82,7 +82,10 @@ def open_address(address: str, headers: Mapping[str, str], timeout: float) -> ht
     handlers: list[urllib.request.BaseHandler] = [_Redirects()]
     if is_loopback(address):
         handlers.append(urllib.request.ProxyHandler({}))
-    answer: http.client.HTTPResponse = urllib.request.build_opener(*handlers).open(request, timeout=timeout)
+    try:
+        answer: http.client.HTTPResponse = urllib.request.build_opener(*handlers).open(request, timeout=timeout)
+    except ValueError as error:  # of the library, for the address of a redirect that is none
+        raise http.client.InvalidURL(f"it sends on to no address: {error}") from error
     return answer
 
 

@@ -144,8 +144,8 @@ def _write(answer: http.client.HTTPResponse, partial: Partial, total: int, repor
             f"The server sends more than the {limit:,} bytes of the file; what came was deleted.",
             "Try again later, or fetch the file with a browser.",
         )
-    if size < total:  # http.client says nothing of it
-        raise Interrupted(f"the connection ended after {size:,} of {total:,} bytes")
+    if size < total or not size:  # http.client says nothing of it
+        raise Interrupted(f"the connection ended after {size:,} of {total:,} bytes" if total else "the file is empty")
 
 
 def by_hand(file: PublicFile, target: Path) -> str:
