@@ -70,11 +70,13 @@ class Transfer:
                 ErrorCode.INVALID_SETTING, f"Strength must lie in 0…1, not at {strength}.", "Choose a value between."
             )
         method = self.method(method)
-        made = self._decoded(self.generator(strength), latent, change)
+        network, render = self.generator(strength), self.bundle.inverted.synthesis
+        made = self._decoded(network, latent, change)
         restoration = restoration or Restoration()
         restoring = method is Method.DECODE and regions is not None and needed(restoration)
         if method is Method.DIFFERENCE or restoring:
-            residual = portraits.to(made.device) - self._decoded(self.bundle.inverted.synthesis, latent, change)
+            inverted = made if network is render else self._decoded(render, latent, change)
+            residual = portraits.to(made.device) - inverted
             made = restore(made, residual, regions, restoration) if restoring and regions else made + residual
         if self.bundle.single:
             made = portraits.to(made.device).lerp(made, strength)

@@ -136,3 +136,11 @@ def test_a_bundle_without_encoder_is_refused(frame: Frame) -> None:
     with pytest.raises(LifelikeError, match="no encoder") as caught:
         Pipeline(bundle).run(frame, Settings())
     assert caught.value.code is ErrorCode.INVALID_BUNDLE
+
+
+def test_one_generator_runs_once_a_face(frame: Frame) -> None:
+    bundle = small_bundle(pair=False, published=True)
+    passes: list[object] = []
+    bundle.photo.synthesis.register_forward_hook(lambda *_: passes.append(None))
+    Pipeline(bundle).run(frame, Settings())
+    assert len(passes) == len(frame.faces)
