@@ -62,18 +62,21 @@ class Done:
         return "error" in self.entry
 
 
-def enhance_all(jobs: Sequence[Job], wish: Wish, crew: Crew, room: Room) -> list[dict[str, Any]]:
+def enhance_all(
+    jobs: Sequence[Job], wish: Wish, crew: Crew, room: Room, console: Console | None = None
+) -> list[dict[str, Any]]:
     """Enhances every picture; the entries for the report, in order. A picture that fails stops no other.
 
-    Ctrl-C ends it as soon as the steps that have begun are over; a file is whole or not there.
+    Ctrl-C ends it as soon as the steps that have begun are over; a file is whole or not there. What there is to say
+    goes to `console`, by default standard error.
     """
     stop, entries = threading.Event(), []
-    with _progress_bar() as bar:
+    with _progress_bar(console or Console(stderr=True)) as bar:
         overall = bar.add_task("pictures", total=len(jobs), stage="", visible=len(jobs) > 1)
 
         def work(job: Job) -> Done:
             task = bar.add_task(job[0].name, total=1.0, stage="")
-            done = _enhance_one(job, wish, crew, room, _shown(bar, task, stop), stop)
+            done = _enhance_one(job, wish, crew, room, ShownProgress(bar, task, stop), stop)
             if len(jobs) == 1:
                 bar.update(task, stage="[red]failed") if done.failed else bar.update(task, completed=1.0, stage="done")
             else:
@@ -111,18 +114,25 @@ def _enhance_one(job: Job, wish: Wish, crew: Crew, room: Room, report: Report, s
     return Done(success(picture, target, result), tuple((f"{picture}: {warning}", "yellow") for warning in warnings))
 
 
-def _shown(bar: Progress, task: TaskID, stop: threading.Event) -> Report:
-    def report(stage: Stage, fraction: float) -> None:
-        if stop.is_set():
-            raise cancelled()
-        bar.update(task, completed=fraction, stage=stage.value)
+class ShownProgress:
+    """One picture's `Report`: its line of the bar, with the inversion's error while that is refined or tuned."""
 
-    return report
+    def __init__(self, bar: Progress, task: TaskID, stop: threading.Event) -> None:
+        self._bar, self._task, self._stop = bar, task, stop
+        self._error = ""
+
+    def hear_error(self, error: float | None) -> None:
+        """As `lifelike.pipeline.Listener.error`."""
+        self._error = "" if error is None else f", {error:.2%} off"
+
+    def __call__(self, stage: Stage, fraction: float) -> None:
+        if self._stop.is_set():
+            raise cancelled()
+        self._bar.update(self._task, completed=fraction, stage=f"{stage.value}{self._error}")
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Progress]:
-    # Errors go where the bar is, so that standard output stays free.
+def _progress_bar(console: Console) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[stage]}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=console) as bar:
         yield bar

@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lifelike.batches.lanes import WAIT_SLICE, fitting_lanes
-from lifelike.commands.enhance_batch import Crew, Report
+from lifelike.commands.enhance_batch import Crew, Report, ShownProgress
 from lifelike.execution.precision import Precision
 from lifelike_protocol.client import Client
 from lifelike_protocol.errors import ErrorCode, LifelikeError
-from lifelike_protocol.messages import Frame, Result, Settings, Stage
+from lifelike_protocol.messages import Frame, Progress, Result, Settings, Stage
 
 if TYPE_CHECKING:
     from lifelike.worker import Worker
@@ -26,7 +26,12 @@ CONNECTED_LANES = 3
 
 @contextmanager
 def in_this_process(
-    device: str, threads: int | None, lanes: int | None, pictures: int, bundle: str, precision: Precision
+    device: str,
+    threads: int | None,
+    lanes: int | None,
+    pictures: int,
+    bundle: str,
+    precision: Precision = Precision.AUTO,
 ) -> Iterator[Crew]:
     """A new worker of this process."""
     from lifelike.devices import set_threads
@@ -42,11 +47,13 @@ def crew_of(worker: Worker, lanes: int | None, pictures: int, bundle: str) -> It
     """A worker; each of several lanes gets its share of torch's CPU threads."""
     import torch
 
+    from lifelike.pipeline import Listener
+
     threads = torch.get_num_threads()
     lanes = min(lanes, pictures) if lanes else fitting_lanes(pictures, threads)
 
     def enhance(frame: Frame, settings: Settings, report: Report) -> Result:
-        return worker.work("enhance", frame, settings, report)
+        return worker.work("enhance", frame, settings, report, Listener(_error_of(report)))
 
     # OpenMP counts its threads for every thread that calls it.
     enter = partial(torch.set_num_threads, max(1, threads // lanes))
@@ -54,6 +61,16 @@ def crew_of(worker: Worker, lanes: int | None, pictures: int, bundle: str) -> It
         yield Crew(enhance, lanes, _pass_bytes(bundle) if worker.device == "cpu" else 0, enter)
     finally:
         torch.set_num_threads(threads)
+
+
+def _error_of(report: Report) -> Callable[[float | None], None]:
+    """Who hears the inversion's error along with a report."""
+    return report.hear_error if isinstance(report, ShownProgress) else lambda error: None
+
+
+def _pass_on(report: Report, progress: Progress) -> None:
+    _error_of(report)(progress.error)
+    report(progress.stage, progress.fraction)
 
 
 def _pass_bytes(bundle: str) -> int:
@@ -92,9 +109,7 @@ class Requests:
             with self._changed:
                 self._open += 1
             try:
-                return self._client.enhance(
-                    frame, settings, on_progress=lambda progress: report(progress.stage, progress.fraction)
-                )
+                return self._client.enhance(frame, settings, on_progress=partial(_pass_on, report))
             except LifelikeError as error:
                 if error.code is not ErrorCode.QUEUE_FULL:
                     raise
