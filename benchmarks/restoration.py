@@ -90,6 +90,7 @@ def main() -> None:
     parser.add_argument("--bundle", default="builtin")
     parser.add_argument("--people", type=int, default=12)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cache", type=Path, help="a folder for decoded pictures, so that the next run starts at once")
     parser.add_argument("--lossy", action="store_true")
     parser.add_argument("--sheet", type=Path, help=f"columns: {', '.join(SHOWN)}")
     parser.add_argument("--rows", type=int, default=5, help="of the sheet")
@@ -97,7 +98,7 @@ def main() -> None:
     set_threads(options.threads)
     bundle = load_bundle(options.bundle, "cpu")
     transfer = Transfer(bundle)
-    pairs = one_of_each(load_pairs(options.heads, bundle.card.resolution).reserved(), options.people)
+    pairs = one_of_each(load_pairs(options.heads, bundle.card.resolution, options.cache).reserved(), options.people)
     made = [pictures(bundle, transfer, pairs, index, options.lossy) for index in range(len(pairs))]
     each = [distances(one) for one in made]
     print("| restored | face, dB to the truth | portrait, dB to the truth |\n|---|---:|---:|")
