@@ -17,7 +17,9 @@ from lifelike.bundles import Bundle, find_bundle, load_bundle
 from lifelike.bundles.file import weights_file
 from lifelike.devices import choose_device, give_memory_back
 from lifelike.execution.acceleration import Acceleration
+from lifelike.execution.library import THIS_PROCESS
 from lifelike.execution.precision import Precision
+from lifelike.execution.probe import choose_precision
 from lifelike.faces import pretrained_landmarks
 from lifelike.failures import is_out_of_memory, out_of_memory
 from lifelike.pipeline import Listener, Pipeline
@@ -65,11 +67,13 @@ class Worker:
         precision: of the networks.
 
     Raises:
-        LifelikeError: INVALID_SETTING when the device isn't there.
+        LifelikeError: INVALID_SETTING when the device isn't there, or is slower with that precision than with fp32.
     """
 
     def __init__(self, device: str = "auto", precision: Precision = Precision.AUTO) -> None:
         self.device, self.precision = choose_device(device), precision
+        if precision is not Precision.AUTO:
+            choose_precision(precision, self.device, THIS_PROCESS.kernels() if self.device == "cpu" else None)
         # One bundle at a time: two would not share a small GPU with Cycles.
         self._loaded: LoadedBundle | None = None
         self._loading = threading.Lock()

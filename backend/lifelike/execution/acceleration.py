@@ -12,9 +12,11 @@ from torch import nn
 from lifelike.bundles.bundle import Bundle
 from lifelike.execution.block import FusedBlock
 from lifelike.execution.encoder import FusedBottleneck, FusedStyleHead
+from lifelike.execution.gpu import GraphedEncoder, GraphedSynthesis
 from lifelike.execution.kernels.interface import Kernels
 from lifelike.execution.library import THIS_PROCESS, Library
 from lifelike.execution.precision import Precision
+from lifelike.execution.prepared import PreparedBlock
 from lifelike.execution.probe import choose_precision
 from lifelike.networks.arcface import ArcFace
 from lifelike.networks.e4e import E4e, StyleHead
@@ -23,6 +25,8 @@ from lifelike.networks.stylegan2 import SynthesisNetwork
 
 FUSED_FROM = 16
 """The first resolution that the kernels gain by: below, weights weigh more than activations, and theirs are larger."""
+
+DTYPES = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +45,16 @@ class Acceleration:
 
     def __init__(self, bundle: Bundle, precision: Precision = Precision.AUTO, library: Library = THIS_PROCESS) -> None:
         self.bundle, self.wish, self._library = bundle, precision, library
-        self.precision = Precision.FP32
-        self._done = bundle.device.type != "cpu"
+        self._done = False
         self._guard = threading.Lock()
-        choose_precision(precision, bundle.device.type, library.kernels())
+        kernels = library.kernels() if bundle.device.type == "cpu" else None
+        self.precision = choose_precision(precision, bundle.device.type, kernels)
+        if bundle.device.type == "cuda":
+            self._record()
+            self._done = True
+        elif kernels is None:
+            self._prepare()
+        self.refresh()
 
     def refresh(self) -> None:
         """Take what has become ready since the last call; called before each picture, by any thread."""
@@ -53,15 +63,22 @@ class Acceleration:
         try:
             kernels = self._library.kernels()
             if kernels is not None:
-                self._take(kernels)
+                self._fuse(kernels)
                 self._done = True
         finally:
             self._guard.release()
 
-    def _take(self, kernels: Kernels) -> None:
+    def _generators(self) -> set[SynthesisNetwork]:
+        return {self.bundle.photo.synthesis, self.bundle.inverted.synthesis}
+
+    def _prepare(self) -> None:
+        for network in self._generators():
+            prepare(network, DTYPES[self.precision])
+
+    def _fuse(self, kernels: Kernels) -> None:
         self.precision = choose_precision(self.wish, "cpu", kernels)
         half = self.precision is Precision.BF16
-        for network in {self.bundle.photo.synthesis, self.bundle.inverted.synthesis}:
+        for network in self._generators():
             fuse(network, kernels, half)
         if isinstance(self.bundle.encoder, E4e):
             fuse_encoder(self.bundle.encoder, kernels, half)
@@ -70,14 +87,33 @@ class Acceleration:
             fuse_units(self.bundle.identity.body, kernels, half=False)
         log.info("the networks run compiled, in %s", self.precision.value)
 
+    def _record(self) -> None:
+        self._prepare()
+        for network in self._generators():
+            network.faster = GraphedSynthesis(network)
+        encoder = self.bundle.encoder
+        if encoder is not None:
+            encoder.faster = GraphedEncoder(encoder, encoder.compute, DTYPES[self.precision])
+        log.info("the networks run as CUDA graphs, in %s", self.precision.value)
+
 
 def fuse(network: SynthesisNetwork, kernels: Kernels, half: bool) -> None:
     """Let the kernels compute a network on the CPU wherever they gain."""
     with torch.no_grad():
         for resolution in network.settings.resolutions:
+            block = network.block(resolution)
             if resolution >= FUSED_FROM:
-                block = network.block(resolution)
                 block.faster = FusedBlock(kernels, block, half)
+            else:
+                block.faster = PreparedBlock(block, torch.bfloat16 if half else torch.float32)
+
+
+def prepare(network: SynthesisNetwork, dtype: torch.dtype) -> None:
+    """Let torch compute a network without what only training needs, on any device."""
+    with torch.no_grad():
+        for resolution in network.settings.resolutions:
+            block = network.block(resolution)
+            block.faster = PreparedBlock(block, dtype)
 
 
 def fuse_encoder(encoder: E4e, kernels: Kernels, half: bool) -> None:

@@ -7,52 +7,30 @@ import ctypes
 from ctypes import byref, c_int32
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lifelike.execution.convolution import FusedConvolution, activations, padded, vectors
 from lifelike.execution.kernels.interface import Kernels, ToRGB
+from lifelike.execution.prepared import Modulation, NoiseMaps, PreparedToRGB
 from lifelike.execution.stand_in import StandIn
 from lifelike.execution.threads import together
-from lifelike.networks.stylegan2 import ACTIVATION_GAIN, LEAKY_SLOPE, Linear, SynthesisBlock, SynthesisLayer
+from lifelike.networks.stylegan2 import ACTIVATION_GAIN, LEAKY_SLOPE, SynthesisBlock, SynthesisLayer
 from lifelike.networks.stylegan2 import ToRGB as ToRGBLayer
-
-
-class FrozenLinear:
-    """A `Linear` with its gains multiplied in."""
-
-    def __init__(self, linear: Linear, gain: float = 1.0) -> None:
-        self.weight = linear.weight.detach().float() * (linear.weight_gain * gain)
-        self.bias = linear.bias.detach().float() * (linear.bias_gain * gain)
-
-    def __call__(self, x: Tensor) -> Tensor:  # [NI] → [NO]
-        return F.linear(x, self.weight, self.bias)
 
 
 class FusedLayer:
     """A `SynthesisLayer`: its weights static, Σ W² over the filter known, all gains multiplied in."""
 
     def __init__(self, kernels: Kernels, layer: SynthesisLayer, half: bool) -> None:
-        weight = layer.weight.detach().float()
-        self.style = FrozenLinear(layer.affine)
-        self.power = weight.square().sum((2, 3))  # [OI]
-        self.convolution = FusedConvolution(kernels, weight, up=layer.up, half=half)
+        self.modulation, self.noise = Modulation(layer), NoiseMaps(layer)
+        self.convolution = FusedConvolution(kernels, layer.weight, up=layer.up, half=half)
         self.bias = layer.bias.detach().float() * ACTIVATION_GAIN
         self.slope = torch.full_like(self.bias, LEAKY_SLOPE)
-        self.strength = float(layer.noise_strength) * ACTIVATION_GAIN
-        self.constant = layer.noise_const
-        self.noise = layer.noise_const[None] * self.strength
 
     def __call__(self, x: Tensor, w: Tensor, noise: Tensor | None, added: Tensor | None) -> Tensor:
-        style = self.style(w.float())
-        gain = (F.linear(style.square(), self.power) + 1e-8).rsqrt() * ACTIVATION_GAIN
-        maps = self._maps(noise)
+        style, gain = self.modulation(w)
+        maps = self.noise(noise)
         return self.convolution(x, scale=style, gain=gain, bias=self.bias, slope=self.slope, noise=maps, added=added)
-
-    def _maps(self, noise: Tensor | None) -> Tensor | None:
-        if noise is None or self.strength == 0.0:
-            return None
-        return self.noise if noise is self.constant else noise.reshape(-1, *noise.shape[-2:]) * self.strength
 
 
 class FusedToRGB:
@@ -60,16 +38,15 @@ class FusedToRGB:
 
     def __init__(self, kernels: Kernels, layer: ToRGBLayer, half: bool) -> None:
         self.kernels, self.half = kernels, half
-        self.style = FrozenLinear(layer.affine, layer.weight_gain)
-        self.weight = layer.weight.detach().float()[:, :, 0, 0]  # [3I]
-        self.bias = layer.bias.detach().float().contiguous()
+        self.prepared = PreparedToRGB(layer)
+        self.bias = self.prepared.bias.contiguous()
 
     def __call__(self, x: Tensor, w: Tensor, image: Tensor | None) -> Tensor:
         """[NIRR], [N, w_dim], [N3R/2R/2] → [N3RR] float32."""
         count, inputs, height, width = x.shape
         lanes = self.kernels.lanes
         x = activations(x, lanes, self.half)
-        weight = vectors(self.style(w.float())[:, None] * self.weight, lanes)  # [N3I]
+        weight = vectors(self.prepared.weights(w), lanes)  # [N3I]
         image = None if image is None else image.float().contiguous()
         y = torch.empty(count, 3, height, width)
         following = c_int32(0)

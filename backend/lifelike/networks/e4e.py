@@ -68,6 +68,7 @@ class StyleHead(nn.Module):
 class E4e(nn.Module):
     """Portrait → `Latent` without feature codes."""
 
+    faster: Faster | None = None
     w_avg: Tensor
 
     def __init__(self, settings: E4eSettings) -> None:
@@ -87,6 +88,11 @@ class E4e(nn.Module):
 
     def forward(self, portrait: Tensor) -> Latent:
         """portrait: [N3RR], −1…1, R the settings' resolution → the latent of N portraits."""
+        latent: Latent = (usable(self.faster) or self.compute)(portrait)
+        return latent
+
+    def compute(self, portrait: Tensor) -> Latent:
+        """Layer by layer what `forward` says."""
         return Latent(self.codes(portrait).float() + self.w_avg, {})
 
     def codes(self, portrait: Tensor) -> Tensor:

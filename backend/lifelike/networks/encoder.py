@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from attrs import frozen
 from torch import Tensor, nn
 
+from lifelike.networks.faster import Faster, usable
 from lifelike.networks.stylegan2 import Linear
 
 
@@ -71,6 +72,7 @@ class Residual(nn.Module):
 class Encoder(nn.Module):
     """Portrait → `Latent`."""
 
+    faster: Faster | None = None
     w_avg: Tensor
 
     def __init__(self, settings: EncoderSettings) -> None:
@@ -109,6 +111,11 @@ class Encoder(nn.Module):
 
     def forward(self, portrait: Tensor) -> Latent:
         """portrait: [N3RR], −1…1 → the latent of N portraits."""
+        latent: Latent = (usable(self.faster) or self.compute)(portrait)
+        return latent
+
+    def compute(self, portrait: Tensor) -> Latent:
+        """Layer by layer what `forward` says."""
         x = self.stem(F.pixel_unshuffle(portrait, self.settings.patch))
         skips = []
         for block in self.down:

@@ -10,6 +10,7 @@ import pytest
 from lifelike.execution import probe
 from lifelike.execution.precision import Precision
 from lifelike.execution.probe import bf16_gain, choose_precision
+from lifelike.worker import Worker
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 
@@ -51,3 +52,8 @@ def test_what_is_slower_here_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         with pytest.raises(LifelikeError) as caught:
             choose_precision(wish, "cpu", None)
         assert caught.value.code is ErrorCode.INVALID_SETTING
+
+
+def test_worker_refuses_before_any_work() -> None:
+    with pytest.raises(LifelikeError, match="fp16"):
+        Worker("cpu", Precision.FP16)
