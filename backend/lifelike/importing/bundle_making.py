@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from lifelike.bundles import Bundle, BundleCard, load_bundle
 from lifelike.bundles.assembly import assemble_bundle
+from lifelike.bundles.inheritance import ancestors
 from lifelike.bundles.public.catalogue import published_as
 from lifelike.importing.detection import read_foreign
 from lifelike.importing.found import Found, State, Terms
+from lifelike.importing.own import NETWORK
 from lifelike.networks.encoders import build_encoder
 from lifelike.networks.identities import build_identity
 from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings
@@ -113,9 +115,10 @@ class _Reader:
             found = read_foreign(file)
             published = published_as(found.sha256)
             if published is not None:
-                terms = published.terms
-                known = Terms(terms.licence, terms.non_commercial, terms.citations)
-                found = evolve(found, terms=known)
+                known = published.terms
+                found = evolve(found, terms=Terms(known.licence, known.non_commercial, known.citations))
+            elif found.format == NETWORK:
+                found = _with_inherited_terms(file, found)
             self.found[file] = found
         return self.found[file]
 
@@ -131,6 +134,14 @@ class _Reader:
             what = f"The file {file.name} ({found.format}) has no {words}; it has: {', '.join(found.names)}."
             raise LifelikeError(ErrorCode.INVALID_FILE, what, "Give each file to the option of what is in it.")
         return network
+
+
+def _with_inherited_terms(file: Path, found: Found) -> Found:
+    """With the terms of what a network of ours was trained from, where its run tells."""
+    behind = ancestors([str(file)])
+    bound = behind.terms("")
+    terms = Terms(bound["licence"], bound["non_commercial"], tuple(bound["citation"].splitlines()))
+    return evolve(found, terms=terms if behind.cards else None, notes=(*found.notes, *behind.notes))
 
 
 def _generator(settings: GeneratorSettings, state: State) -> Generator:
@@ -170,7 +181,7 @@ def _fit(file: Path, found: Found, photo: Generator) -> list[str]:
 def _card(name: str, description: str, found: dict[Path, Found], given: Terms | None, pair: bool) -> dict[str, Any]:
     """The fields of `BundleCard` that tell where the networks come from."""
     terms = [one.terms for one in found.values() if one.terms is not None] + ([given] if given else [])
-    licences = list(dict.fromkeys(one.licence for one in terms if one.licence))
+    licences = dict.fromkeys(name for one in terms if one.licence for name in one.licence.split("; "))
     return {
         "name": name,
         "description": description,
@@ -198,8 +209,8 @@ def missing(card: BundleCard) -> list[str]:
         lacks.append("No encoder: it can only generate pictures. Import again with --encoder FILE.")
     if not card.pair:
         lacks.append(
-            "No render generator: it works in single-generator mode. `lifelike train render` makes one "
-            "(docs/weights.md); then import again with --render FILE."
+            "No render generator: it works in single-generator mode. `lifelike train render` makes one, as "
+            "docs/weights.md tells."
         )
     if card.identity is None:
         lacks.append("No identity network: results do not tell how like they are. Import again with --identity FILE.")

@@ -76,7 +76,7 @@ def test_a_set_becomes_a_bundle_whose_results_tell_its_terms(server: Publisher, 
     assert bundle.encoder is not None
     assert bundle.identity is not None
     assert card.non_commercial
-    assert card.licence.startswith("Nvidia Source Code License-NC; MIT")
+    assert card.licence == "Nvidia Source Code License-NC; MIT", "each licence once"
     assert {source["sha256"] for source in card.sources} == {file.sha256 for file in catalogue.SETS[0].files}
     result = Worker("cpu").work("job", portrait(), Settings(bundle="ffhq"), lambda *_, **__: None)
     assert result.provenance.non_commercial
