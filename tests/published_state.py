@@ -44,3 +44,22 @@ def ir_se_state(tag: str, shapes: Mapping[str, Sequence[int]]) -> dict[str, torc
             value = n * math.sqrt(1 / math.prod(shape[1:]))
         state[key] = torch.from_numpy(np.asarray(value, np.float32))
     return state
+
+
+def stylegan2_state(tag: str, shapes: Mapping[str, Sequence[int]]) -> dict[str, torch.Tensor]:
+    """Every tensor of a StyleGAN2 network by NVIDIA's names, without the constant filters."""
+    state = {}
+    for key, shape in shapes.items():
+        if key.endswith("resample_filter"):
+            continue
+        value = draw(tag, key, shape)
+        if key.endswith("noise_strength"):
+            value = np.full(shape, 0.1, np.float32)
+        elif key.startswith("mapping.fc") and key.endswith("weight"):
+            value = 100 * value
+        elif key.endswith("affine.bias"):
+            value = 1 + 0.1 * value
+        elif key.endswith(("w_avg", "bias")):
+            value = 0.1 * value
+        state[key] = torch.from_numpy(value)
+    return state

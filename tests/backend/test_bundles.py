@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from lifelike.bundles.assembly import assemble_bundle
 from lifelike.bundles.bundle import empty_bundle
 from lifelike.bundles.card import card_to_json
 from lifelike.bundles.file import CARD_KEY, bundle_sha256
-from lifelike.networks.e4e import E4e
+from lifelike.networks.e4e import E4e, E4eSettings
 from lifelike.transfer import transfer_portraits
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from small_bundle import small_bundle
@@ -258,3 +260,47 @@ def test_encoders_for_other_generators_are_refused(bundle: Bundle, sizes: dict[s
 
 def test_a_bundle_takes_no_memory_before_it_is_read(bundle: Bundle) -> None:
     assert all(value.is_meta for value in empty_bundle(bundle.card).tensors().values())
+
+
+def test_what_half_precision_cannot_hold_keeps_single(tmp_path: Path) -> None:
+    bundle = small_bundle(published=True)
+    variance = bundle.encoder.body[0].res_layer[0].running_var
+    variance.fill_(1e6)
+    bundle.save(tmp_path / "large.safetensors")
+    again = read_bundle(tmp_path / "large.safetensors")
+    assert torch.equal(again.encoder.body[0].res_layer[0].running_var, variance)
+    assert load_file(tmp_path / "large.safetensors")["photo.b4.const"].dtype is torch.float16
+
+
+MEASURED = """
+import sys
+from pathlib import Path
+import torch
+from lifelike.bundles import read_bundle
+from lifelike.bundles import file
+
+def resident(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+file.MAPPED_AT_ONCE = 4 << 20
+small, large = map(Path, sys.argv[1:])
+read_bundle(small).to("cpu")
+before = resident("VmRSS")
+bundle = read_bundle(large).to("cpu")
+print((resident("VmHWM") - before) / sum(value.nbytes for value in bundle.tensors().values()))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process its peak of memory")
+def test_loading_takes_a_bundles_size_in_memory_once(tmp_path: Path, file: Path) -> None:
+    card = small_bundle().card
+    wide = E4eSettings(64, card.generator.num_ws, 16, widths=(64, 128, 256, 512), blocks=(1, 1, 1, 4))
+    for precision in ("single", "half"):
+        large = tmp_path / f"{precision}.safetensors"
+        Bundle(evolve(card, encoder=wide, precision=precision)).save(large)
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, str(file), str(large)], capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+        assert float(done.stdout) < 1.5

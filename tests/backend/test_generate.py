@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 import torch
@@ -16,11 +17,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from lifelike.bundles import Bundle, read_bundle
+from lifelike.bundles.assembly import assemble_bundle
 from lifelike.bundles.file import bundle_sha256
 from lifelike.cli import app
 from lifelike.generation import output
 from lifelike.generation.latents import read_seeds
+from lifelike.networks.stylegan2 import Generator, GeneratorSettings
 from lifelike_protocol.errors import ErrorCode, LifelikeError
+from published_state import draw, stylegan2_state
 from small_bundle import small_bundle
 
 LAYERS = 10  # of a generator of 64 pixels
@@ -109,6 +113,27 @@ def test_latents_are_told_by_their_shape(generate, written, bundle: Bundle, dtyp
     (path,) = generate("--latents", written(wide), "--truncation", "0", "--raw", "--force").glob("*.npy")
     mean = bundle.photo.w_plus(bundle.photo.mapping.w_avg[None])
     assert np.allclose(np.load(path), bundle.photo.synthesis(mean).expand(3, -1, -1, -1), atol=1e-4)
+
+
+def test_an_exact_bundle_makes_the_pictures_of_the_published_code(
+    generate, written, tmp_path: Path, shared_folder: Path
+) -> None:
+    fixture = np.load(shared_folder / "fixtures" / "parity" / "stylegan2_64.npz")
+    config, shapes = (json.loads(str(fixture[key])) for key in ("config", "g_keys"))
+    sizes = {name: config[name] for name in attrs.fields_dict(GeneratorSettings)}
+    generator = Generator(GeneratorSettings(**sizes))
+    generator.load_state_dict(stylegan2_state(config["tag"], shapes))
+    exact = assemble_bundle(generator, name="exact", description="", licence="", precision="single")
+    exact.save(tmp_path / "small.safetensors")
+    for latents, truncation, key in (
+        ("z", "0.7", "image_from_z_psi07_noise_const"),
+        ("w", "1", "image_from_w_noise_const"),
+    ):
+        shape = (2, config["z_dim"]) if latents == "z" else (2, generator.settings.num_ws, config["w_dim"])
+        file = written(draw(config["tag"], f"input.{latents}", shape))
+        (path,) = generate("--latents", file, "--truncation", truncation, "--raw", "--force").glob("*.npy")
+        found = np.load(path)[:, :, :: config["stride"], :: config["stride"]]
+        assert np.abs(found - fixture[key]).max() < 1e-3 * fixture[f"{key}_mean_std"][1]
 
 
 def test_provenance_tells_how_to_make_them_again(generate, file: Path) -> None:

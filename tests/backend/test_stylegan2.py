@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 import torch
 
 from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings
+from published_state import draw, stylegan2_state
 
 SHARED = Path(os.environ.get("LIFELIKE_SHARED", Path(__file__).parents[3] / "shared"))
 PARITY = SHARED / "fixtures" / "parity"
@@ -23,27 +23,7 @@ pytestmark = pytest.mark.skipif(not PARITY.is_dir(), reason=f"parity fixtures ar
 
 
 def drawn(tag: str, key: str, shape: list[int]) -> torch.Tensor:
-    rng = np.random.default_rng(zlib.crc32(f"{tag}:{key}".encode()))
-    return torch.from_numpy(rng.standard_normal(shape).astype(np.float32))
-
-
-def filled(tag: str, keys: dict[str, list[int]]) -> dict[str, torch.Tensor]:
-    """The state dict of the fixtures' filling rule, without the constant filters."""
-    state = {}
-    for key, shape in keys.items():
-        if key.endswith("resample_filter"):
-            continue
-        value = drawn(tag, key, shape)
-        if key.endswith("noise_strength"):
-            value = torch.full(shape, 0.1)
-        elif key.startswith("mapping.fc") and key.endswith("weight"):
-            value = 100 * value
-        elif key.endswith("affine.bias"):
-            value = 1 + 0.1 * value
-        elif key.endswith(("w_avg", "bias")):
-            value = 0.1 * value
-        state[key] = value
-    return state
+    return torch.from_numpy(draw(tag, key, shape))
 
 
 def settings_of(config: dict[str, int]) -> GeneratorSettings:
@@ -57,7 +37,7 @@ def test_generator_agrees_with_the_reference(name: str) -> None:
     fixture = np.load(PARITY / f"{name}.npz")
     config = json.loads(str(fixture["config"]))
     generator = Generator(settings_of(config)).eval()
-    generator.load_state_dict(filled(config["tag"], json.loads(str(fixture["g_keys"]))))
+    generator.load_state_dict(stylegan2_state(config["tag"], json.loads(str(fixture["g_keys"]))))
     assert generator.settings.num_ws == int(fixture["num_ws"])
     z = drawn(config["tag"], "input.z", [2, config["z_dim"]])
     w = drawn(config["tag"], "input.w", [2, generator.settings.num_ws, config["w_dim"]])
@@ -83,7 +63,7 @@ def test_discriminator_agrees_with_the_reference(name: str) -> None:
     config = json.loads(str(fixture["config"]))
     discriminator = Discriminator(settings_of(config)).eval()
     tag = config["tag"] + ".D"
-    discriminator.load_state_dict(filled(tag, json.loads(str(fixture["d_keys"]))))
+    discriminator.load_state_dict(stylegan2_state(tag, json.loads(str(fixture["d_keys"]))))
     image = drawn(config["tag"], "input.image", [4, 3, config["resolution"], config["resolution"]])
     logits = discriminator(image).numpy()
     assert np.abs(logits - fixture["logits"]).max() < TOLERANCE * fixture["logits"].std()

@@ -110,6 +110,15 @@ def read_tensors(path: Path, names: Iterable[str]) -> dict[str, Tensor]:
     return tensors
 
 
+def _stored(value: Tensor, half: bool) -> Tensor:
+    value = value.contiguous()
+    if not value.is_floating_point():
+        return value
+    if half and bool((halved := value.half()).isfinite().all()):
+        return halved
+    return value.float()
+
+
 def _copied(stored: Tensor) -> Tensor:
     dtype = torch.float32 if stored.is_floating_point() else stored.dtype
     form = torch.channels_last if stored.ndim == 4 else torch.contiguous_format
@@ -119,14 +128,12 @@ def _copied(stored: Tensor) -> Tensor:
 def write_bundle(path: Path, card: BundleCard, tensors: dict[str, Tensor]) -> None:
     """Write a one-file bundle, floating-point tensors in the card's precision, whole or not at all.
 
+    A tensor that half precision cannot hold (its numbers end at 65504) keeps single precision.
+
     Raises:
         OSError: the file cannot be written; what was there before still is.
     """
-    precision = torch.float16 if card.precision == "half" else torch.float32
-    stored = {
-        name: value.detach().to("cpu", precision if value.is_floating_point() else None).contiguous()
-        for name, value in tensors.items()
-    }
+    stored = {name: _stored(value.detach().cpu(), card.precision == "half") for name, value in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:

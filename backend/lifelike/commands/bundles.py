@@ -70,6 +70,9 @@ def make(
     trained_on: Annotated[str, typer.Option(help="What the networks have seen.")] = "",
     method: Annotated[Method, typer.Option(help="How it is best applied.")] = Method.DIFFERENCE,
     measured: Annotated[Path | None, typer.Option(help="Report of `lifelike evaluate` (JSON), kept in it.")] = None,
+    single: Annotated[
+        bool, typer.Option("--single", help="Keep every bit (float32), at twice the size; else half precision.")
+    ] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="File; else among your bundles.")] = None,
 ) -> None:
     """Put trained networks together into one bundle."""
@@ -96,6 +99,7 @@ def make(
         trained_on=trained_on,
         method=method,
         measured=_figures(measured) if measured else {},
+        precision="single" if single else "half",
     )
     file = output or user_folder() / f"{name}.safetensors"
     file.parent.mkdir(parents=True, exist_ok=True)
