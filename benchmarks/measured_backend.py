@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lifelike.bench.drawn_picture import upright_landmarks
 from lifelike_protocol.client import Client
 from lifelike_protocol.messages import FaceHint, Frame
 
@@ -44,21 +45,3 @@ def noise_frame(side: int, dtype: str = "uint8", channels: int = 3, faces: int =
         pixels = (pixels / 255).astype(dtype)
     hints = tuple(FaceHint(f"face {number}", upright_landmarks(side)) for number in range(faces))
     return Frame(pixels, faces=hints)
-
-
-def upright_landmarks(side: int) -> np.ndarray:
-    """(68, 2) float64: an upright face a third as wide as the picture, in its middle. A rough drawing is enough to
-    align by, and what the networks make of the noise costs as much as what they make of a face."""
-    jaw = _arc(0, -0.05, 0.5, 0.62, 180, 0, 17)
-    brows = [_arc(x, -0.2, 0.15, 0.08, 200, 340, 5) for x in (-0.22, 0.22)]
-    nose = [np.stack([np.zeros(4), np.linspace(-0.15, 0.1, 4)], 1), _arc(0, 0.13, 0.09, 0.03, 180, 0, 5)]
-    eyes = [_arc(x, -0.13, 0.08, 0.035, 180, 480, 6) for x in (-0.2, 0.2)]
-    lips = [_arc(0, 0.3, 0.17, 0.07, 180, 510, 12), _arc(0, 0.3, 0.12, 0.03, 180, 495, 8)]
-    face = np.concatenate([jaw, *brows, *nose, *eyes, *lips])
-    return face * side / 3 + side / 2
-
-
-def _arc(x: float, y: float, width: float, height: float, start: float, stop: float, count: int) -> np.ndarray:
-    """`count` points of an ellipse from `start` to `stop` degrees."""
-    angle = np.radians(np.linspace(start, stop, count))
-    return np.stack([x + width * np.cos(angle), y + height * np.sin(angle)], 1)

@@ -10,7 +10,7 @@ import sys
 import typer
 from rich.console import Console
 
-from lifelike.commands import ablate, bundles, dataset, doctor, enhance, evaluate, generate, running, serve, train
+from lifelike.commands import ablate, bench, bundles, dataset, doctor, enhance, evaluate, generate, running, serve, train
 from lifelike.failures import explain
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.add_typer(dataset.app, name="dataset")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("ablate")(ablate.ablate)
+app.command("bench")(bench.bench)
 app.command("status")(running.status)
 app.command("stop")(running.stop)
 app.command("doctor")(doctor.doctor)

@@ -16,6 +16,7 @@ from attrs import evolve
 from lifelike.batches.memory import Room
 from lifelike.commands.enhance_batch import Job, Wish, enhance_all
 from lifelike.commands.enhance_crew import Requests, connected, in_this_process
+from lifelike.execution.library import SWITCH, THIS_PROCESS
 from lifelike.imaging.files import read_picture, write_picture
 from lifelike_protocol.client import Client
 from lifelike_protocol.errors import ErrorCode, LifelikeError
@@ -26,6 +27,7 @@ from small_bundle import small_bundle
 Placed = Callable[..., np.ndarray]
 SIDE = 128
 PICTURES = 6
+PATIENCE = 300.0
 MANY = 40
 """Faces of a frame that takes long."""
 ROOM = Room(1 << 30)
@@ -63,6 +65,13 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def as_compiled_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No kernels become ready between two runs that are compared: they round otherwise."""
+    monkeypatch.setenv(SWITCH, "0")
+    THIS_PROCESS.wait(PATIENCE)
 
 
 def into(folder: Path, pictures: list[Path]) -> list[Job]:
