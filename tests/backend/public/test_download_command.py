@@ -16,14 +16,15 @@ from typing import Any
 import pytest
 import typer
 from attrs import evolve
-from publisher import CONTENT, Publisher, published, saying, stalling
 from typer.testing import CliRunner
 
 from lifelike.bundles.public import catalogue
 from lifelike.bundles.public.entry import PublicFile
+from lifelike.bundles.public.space import in_words
 from lifelike.commands import bundles
 from lifelike_protocol.errors import ErrorCode, LifelikeError
-from running_backend import START_SECONDS, environment, wait_for
+from publisher import CONTENT, Publisher, published, saying, stalling
+from running_backend import REPOSITORY, START_SECONDS, environment, wait_for
 
 REAL = [file.name for file in catalogue.FILES]
 
@@ -197,3 +198,15 @@ def test_every_entry_is_complete() -> None:
         assert file.hash_note or not file.sha256
         assert catalogue.find_published(file.name) is file
         assert not file.sha256 or catalogue.published_as(file.sha256.upper()) is file
+
+
+def test_every_entry_is_in_the_document() -> None:
+    text = (REPOSITORY / "docs" / "weights.md").read_text("utf-8")
+    table = [line for line in text.split("## Importing")[0].splitlines() if line.startswith("| `")]
+    for file in catalogue.FILES:
+        (row,) = [line for line in table if line.startswith(f"| `{file.name}` |")]
+        assert f"`{file.file_name}`" in row
+        assert in_words(file.size) in row
+        assert file.terms.text in row or file is catalogue.ROSINALITY
+        assert ("with a browser" in row) == (not file.address)
+        assert ("copy" in row) == bool(file.address_note)
