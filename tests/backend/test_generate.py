@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ from typer.testing import CliRunner
 from lifelike.bundles import Bundle, read_bundle
 from lifelike.bundles.assembly import assemble_bundle
 from lifelike.bundles.file import bundle_sha256
+from lifelike.bundles.registry import user_folder
 from lifelike.cli import app
 from lifelike.generation import output
 from lifelike.generation.latents import read_seeds
 from lifelike.networks.stylegan2 import Generator, GeneratorSettings
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from published_state import draw, stylegan2_state
+from running_backend import REPOSITORY
 from small_bundle import small_bundle
 
 LAYERS = 10  # of a generator of 64 pixels
@@ -255,3 +258,23 @@ def test_a_single_generator_has_no_render_look(tmp_path: Path) -> None:
     assert "no render generator" in done.exception.what
     assert CliRunner().invoke(app, words).exit_code == 0
     assert (tmp_path / "seed0001.png").exists()
+
+
+def test_every_command_of_the_document_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFELIKE_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("ffhq", "faces", "pair"):
+        small_bundle(published=True).save(user_folder() / f"{name}.safetensors")
+    np.save(tmp_path / "codes.npy", np.zeros((1, LAYERS, 16)))
+    text = (REPOSITORY / "docs" / "weights.md").read_text("utf-8")
+    words = [shlex.split(line)[1:] for line in text.splitlines() if line.startswith("    lifelike ")]
+    commands = [command for command in words if command[0] == "generate"]
+    assert len(commands) == 2
+    for command in commands:
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, done.exception
+    assert len(list((tmp_path / "faces").glob("*.png"))) == 36
+    assert np.load(tmp_path / "raw" / "pictures.npy").shape == (1, 3, 64, 64)
+    (removing,) = [command for command in words if command[:2] == ["bundles", "remove"]]
+    assert CliRunner().invoke(app, [*removing, "--yes"]).exit_code == 0
+    assert not (user_folder() / "faces.safetensors").exists()
