@@ -267,14 +267,14 @@ def test_every_command_of_the_document_works(tmp_path: Path, monkeypatch: pytest
         small_bundle(published=True).save(user_folder() / f"{name}.safetensors")
     np.save(tmp_path / "codes.npy", np.zeros((1, LAYERS, 16)))
     text = (REPOSITORY / "docs" / "weights.md").read_text("utf-8")
-    words = [shlex.split(line)[1:] for line in text.splitlines() if line.startswith("    lifelike ")]
-    commands = [command for command in words if command[0] == "generate"]
+    lines = [line.strip() for line in text.splitlines()]
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("lifelike generate ")]
     assert len(commands) == 2
     for command in commands:
         done = CliRunner().invoke(app, command)
         assert done.exit_code == 0, done.exception
     assert len(list((tmp_path / "faces").glob("*.png"))) == 36
     assert np.load(tmp_path / "raw" / "pictures.npy").shape == (1, 3, 64, 64)
-    (removing,) = [command for command in words if command[:2] == ["bundles", "remove"]]
+    (removing,) = [shlex.split(line)[1:] for line in lines if line.startswith("lifelike bundles remove ")]
     assert CliRunner().invoke(app, [*removing, "--yes"]).exit_code == 0
     assert not (user_folder() / "faces.safetensors").exists()
