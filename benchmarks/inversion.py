@@ -6,7 +6,8 @@
 HEADS is a data set with both looks, such as the paired heads. One portrait of each of so many reserved people is
 inverted, refined and tuned; measured are how far G_render(w⁺) is from the portrait, how far G_photo(w⁺) is from the
 true photo look, and whether it is the same person, told by an identity network that took no part. Prints the table of
-docs/inversion.md; needs `pip install 'lifelike[train]'`. --from-json draws and prints what was measured before.
+docs/inversion.md; needs `pip install 'lifelike[train]'`. --from-json draws and prints what was measured before;
+a run that was interrupted goes on from its --json.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ from lifelike.inversion.tuning import tuned_names
 from lifelike.networks.encoder import Latent
 from lifelike.training.losses.reconstruction import pyramid_l1
 
-REFINED = (4, 8, 16, 32, 48)
-TOLD_APART = (8, 24)
-TUNED = (8, 24)
+REFINED = (4, 8, 16, 32)
+TOLD_APART = (8, 16)
+TUNED = (8, 16)
 TUNED_AFTER = 16
 WAYS = {
     "refine": "refine: W+ and feature codes",
@@ -228,6 +229,14 @@ def save(file: Path, content: dict[str, Any]) -> None:
     Path(temporary.name).replace(file)
 
 
+def before(file: Path | None, sha256: str) -> list[dict[str, Any]]:
+    """What an interrupted run of the same bundle has measured."""
+    if file is None or not file.exists():
+        return []
+    content = json.loads(file.read_text(encoding="utf-8"))
+    return content["each"] if content["bundle"] == sha256 else []
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("heads", type=Path, nargs="?")
@@ -246,8 +255,10 @@ def main() -> None:
         bundle = load_bundle(options.bundle, "cpu")
         pairs = load_pairs(options.heads, bundle.card.resolution, options.cache).reserved()
         pairs = one_of_each(pairs, options.people)
-        bench, each = Bench(bundle, pairs), []
+        bench, each = Bench(bundle, pairs), before(options.json, bundle.sha256)
         for index, number in enumerate(pairs.identity):
+            if any(row["person"] == number for row in each):
+                continue
             each += [{"person": int(number), **row} for row in bench.measure(index)]
             print(f"{index + 1} of {len(pairs)}", file=sys.stderr)
             if options.json:

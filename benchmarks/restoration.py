@@ -29,8 +29,8 @@ from lifelike.devices import set_threads
 from lifelike.faces.regions import face_regions
 from lifelike.inversion import invert
 from lifelike.networks.encoder import Latent
-from lifelike.transfer import Transfer
-from lifelike_protocol.messages import Method, Restoration
+from lifelike.restoration import restore
+from lifelike_protocol.messages import Restoration
 
 NOTHING = Restoration(0.0, 0.0, 0.0, 0.0)
 PARTS = tuple(asdict(NOTHING))
@@ -49,25 +49,20 @@ def lossy(latent: Latent) -> Latent:
 
 
 @torch.inference_mode()
-def pictures(bundle: Bundle, transfer: Transfer, pairs: Pairs, index: int, lose: bool) -> dict[str, Tensor]:
+def pictures(bundle: Bundle, pairs: Pairs, index: int, lose: bool) -> dict[str, Tensor]:
     """Every way of one portrait, [1, 3, R, R], −1…1, and under "face" its mask."""
     x = signed(pairs.render[index])
     latent = lossy(invert(bundle, x)) if lose else invert(bundle, x)
+    inversion, made = (
+        generator.synthesis(latent.ws, features=latent.features) for generator in (bundle.inverted, bundle.photo)
+    )
     regions = face_regions(pairs.render[index].astype(np.float32) / 255, pairs.landmarks[index])
-    amounts = {name: evolve(NOTHING, **{name: 1.0}) for name in PARTS}
-    amounts |= {"nothing": NOTHING, "everything": Restoration(1.0, 1.0, 1.0, 1.0), "defaults": Restoration()}
-    decodes = {
-        name: transfer.apply(x, latent, Method.DECODE, regions=regions, restoration=amount)
-        for name, amount in amounts.items()
-    }
-    return {
-        "face": regions.face,
-        "input": x,
-        "inversion": bundle.inverted.synthesis(latent.ws, features=latent.features).clamp(-1, 1),
-        **decodes,
-        "difference": transfer.apply(x, latent, Method.DIFFERENCE),
-        "truth": signed(pairs.photo[index]),
-    }
+    amounts = {"nothing": NOTHING, **{name: evolve(NOTHING, **{name: 1.0}) for name in PARTS}}
+    amounts["everything"] = Restoration(1.0, 1.0, 1.0, 1.0)
+    decodes = {name: restore(made, x - inversion, regions, amount) for name, amount in amounts.items()}
+    shown = {"input": x, "inversion": inversion, **decodes, "difference": made + x - inversion}
+    shown = {name: picture.clamp(-1, 1) for name, picture in shown.items()}
+    return {"face": regions.face, **shown, "truth": signed(pairs.photo[index])}
 
 
 def distances(made: dict[str, Tensor]) -> dict[str, tuple[float, float]]:
@@ -97,9 +92,8 @@ def main() -> None:
     options = parser.parse_args()
     set_threads(options.threads)
     bundle = load_bundle(options.bundle, "cpu")
-    transfer = Transfer(bundle)
     pairs = one_of_each(load_pairs(options.heads, bundle.card.resolution, options.cache).reserved(), options.people)
-    made = [pictures(bundle, transfer, pairs, index, options.lossy) for index in range(len(pairs))]
+    made = [pictures(bundle, pairs, index, options.lossy) for index in range(len(pairs))]
     each = [distances(one) for one in made]
     print("| restored | face, dB to the truth | portrait, dB to the truth |\n|---|---:|---:|")
     for name in each[0]:
