@@ -226,7 +226,7 @@ def test_command_writes_what_it_found_or_says_in_a_sentence_why_not(tmp_path: Pa
     assert len(refused.stderr.strip().splitlines()) == 1
     assert str(tmp_path) in refused.stderr
     assert not file.exists()
-    done = run("--part", "stages", "--rounds", "1", "--markdown", table)
+    done = run("--part", "stages", "--rounds", "1", "--threads", "1", "--markdown", table)
     assert done.returncode == 0, done.stderr
     assert len(json.loads(file.read_text("utf-8"))["stages"]) == 7
     assert "composite" in done.stdout
