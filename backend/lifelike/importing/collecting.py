@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from lifelike.importing.found import State
 from lifelike.importing.refusal import TAKEN, Refused, printable
 from lifelike.importing.stored import Stored
+from lifelike.networks.unfilled import unfilled
 
 Shapes = dict[str, tuple[int, ...]]
 
 
 def shapes_of(build: Callable[[], nn.Module]) -> Shapes:
     """The tensors that a network has, without making them."""
-    with torch.device("meta"):
+    with unfilled():
         return {name: tuple(value.shape) for name, value in build().state_dict().items()}
 
 
