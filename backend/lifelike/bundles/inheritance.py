@@ -57,7 +57,7 @@ class Ancestors:
     def terms(self, licence: str) -> dict[str, Any]:
         """The card's fields: `licence` (what the person says, and those that bind), `non_commercial`, `citation`,
         `sources`."""
-        bound = [card.licence for card in self.cards if card.non_commercial]
+        bound = [name for card in self.cards if card.non_commercial for name in card.licence.split("; ")]
         stated = [] if bound and licence == UNSTATED else [licence]
         lines = (line for card in self.cards for line in card.citation.splitlines())
         sources = {source.get("sha256"): source for card in self.cards for source in card.sources}

@@ -83,10 +83,10 @@ E4E = PublicFile(
     part=Part.ENCODER,
     page="https://drive.google.com/file/d/1cUv_reLE6k3604or78EranS7XzuVMWeO/view",
     terms=Terms(
-        licence="MIT (encoder), Nvidia Source Code License-NC (the generator in it)",
+        licence="MIT; Nvidia Source Code License-NC",
         text="https://github.com/omertov/encoder4editing/blob/main/LICENSE",
         non_commercial=True,
-        why=f"it was trained against NVIDIA's generator, of which it holds a copy; {_FFHQ}",
+        why=f"it was trained against NVIDIA's generator, of which it holds a copy (only the encoder is MIT); {_FFHQ}",
         citations=(
             "Tov et al.: Designing an Encoder for StyleGAN Image Manipulation, SIGGRAPH 2021 (arXiv 2102.02766)",
             _STYLEGAN2,
@@ -108,7 +108,7 @@ ARCFACE = PublicFile(
     part=Part.IDENTITY,
     page="https://github.com/TreB1eN/InsightFace_Pytorch",
     terms=Terms(
-        licence="MIT (code), InsightFace's data for non-commercial research",
+        licence="MIT",
         text="https://github.com/TreB1eN/InsightFace_Pytorch/blob/master/LICENSE",
         non_commercial=True,
         why="InsightFace says of its data, from which it was trained, and of models trained with them: "

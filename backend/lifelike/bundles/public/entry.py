@@ -20,8 +20,9 @@ class Part(str, Enum):
 class Terms:
     """Under which terms something may be used.
 
-    licence: its name. text: the address of its words. non_commercial: whether only research or evaluation is allowed.
-    why: one sentence: where that is said. citations: whom to name, one line a work.
+    licence: its name; of several parts, "; " between. text: the address of its words.
+    non_commercial: whether only research or evaluation is allowed. why: one sentence: where that is said.
+    citations: whom to name, one line a work.
     """
 
     licence: str
