@@ -116,6 +116,9 @@ def rewritten(file: Path, **changes: object) -> None:
         ({"photo.b4.const": torch.zeros(1, 4, 4)}, "has the shape (1, 4, 4)"),
         ({"stranger": torch.zeros(1)}, "of no network"),
         ({"mapping.w_avg": torch.full((16,), torch.nan)}, "not finite"),
+        ({"mapping.w_avg": torch.zeros(16, dtype=torch.complex64)}, "of the type"),
+        ({"mapping.w_avg": torch.zeros(16, dtype=torch.float8_e4m3fn)}, "of the type"),
+        ({"mapping.w_avg": torch.zeros(16, dtype=torch.bool)}, "of the type"),
         ({"mapping.w_avg": torch.tensor([torch.inf] + [0.0] * 15)}, "not finite"),
     ],
 )

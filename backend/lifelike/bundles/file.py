@@ -25,6 +25,9 @@ SIZE_LIMIT = 4 << 30
 
 MAPPED_AT_ONCE = 256 << 20  # bytes
 
+NUMBERS = {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64}
+"""What tensors of a bundle may consist of; whole numbers only count batches."""
+
 
 def _invalid(path: Path, why: object) -> LifelikeError:
     return LifelikeError(
@@ -89,7 +92,8 @@ def read_tensors(path: Path, names: Iterable[str]) -> dict[str, Tensor]:
     of it counts as memory until it is closed: a bundle takes its size in memory once.
 
     Raises:
-        LifelikeError: INVALID_BUNDLE for a damaged file, a missing tensor, or values that are not finite.
+        LifelikeError: INVALID_BUNDLE for a damaged file, a missing tensor, other types of numbers, or values that
+            are not finite.
     """
     tensors: dict[str, Tensor] = {}
     file = weights_file(path)
@@ -101,6 +105,8 @@ def read_tensors(path: Path, names: Iterable[str]) -> dict[str, Tensor]:
                 while left and taken < MAPPED_AT_ONCE:
                     name = left.pop()
                     stored = opened.get_tensor(name)
+                    if stored.dtype not in NUMBERS:
+                        raise _invalid(path, f"its tensor {name} is of the type {stored.dtype}")
                     if stored.is_floating_point() and not all(end.isfinite() for end in stored.aminmax()):
                         raise _invalid(path, f"its tensor {name} has values that are not finite")
                     tensors[name] = _copied(stored)
