@@ -26,6 +26,8 @@ from lifelike_protocol.errors import ErrorCode, LifelikeError
 from publisher import CONTENT, Publisher, published, saying, stalling
 from running_backend import REPOSITORY, START_SECONDS, environment, wait_for
 
+pytestmark = pytest.mark.timeout(600)  # processes start slowly on a busy machine
+
 REAL = [file.name for file in catalogue.FILES]
 
 
@@ -151,7 +153,7 @@ def process(server: Publisher, largest: int = 0) -> subprocess.Popen[str]:
 
 
 def ended(started: subprocess.Popen[str]) -> tuple[int, str]:
-    _, errors = started.communicate(timeout=START_SECONDS)
+    _, errors = started.communicate(timeout=2 * START_SECONDS)
     assert "Traceback" not in errors
     return started.returncode, errors
 
@@ -164,7 +166,7 @@ def test_ctrl_c_keeps_the_part_and_the_next_run_goes_on(download, server: Publis
     server.manners = [stalling(after=300_000)]
     started = process(server)
     part = kept / ".weights.bin.partial"
-    wait_for(lambda: part.exists() and part.stat().st_size > 0, "nothing arrives", START_SECONDS)
+    wait_for(lambda: part.exists() and part.stat().st_size > 0, "nothing arrives", 2 * START_SECONDS)
     started.send_signal(signal.SIGINT)
     status, errors = ended(started)
     assert status == 130
