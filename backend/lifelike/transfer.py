@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lifelike.bundles.bundle import Bundle
+from lifelike.execution.acceleration import as_fast_as
 from lifelike.faces.regions import Regions
 from lifelike.inversion import WeightChange, invert
 from lifelike.networks.encoder import Latent
@@ -98,12 +99,12 @@ class Transfer:
             ends = zip(render.named_parameters(), photo.parameters(), strict=True)
             with torch.no_grad():
                 weights = {name: a.lerp(b, strength) for (name, a), b in ends}
-            self._between = between = (strength, synthesis_over(render, weights))
+            self._between = between = (strength, as_fast_as(render, synthesis_over(render, weights)))
         return between[1]
 
     @staticmethod
     def _decoded(network: SynthesisNetwork, latent: Latent, change: WeightChange | None) -> Tensor:
-        network = network if change is None else change.added_to(network)
+        network = network if change is None else as_fast_as(network, change.added_to(network))
         picture: Tensor = network(latent.ws, features=latent.features)
         return picture
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from lifelike.bundles.bundle import Bundle
+from lifelike.devices import trim_heap
 from lifelike.execution.block import FusedBlock
 from lifelike.execution.encoder import FusedBottleneck, FusedStyleHead
 from lifelike.execution.gpu import GraphedEncoder, GraphedSynthesis
@@ -23,7 +24,7 @@ from lifelike.networks.e4e import E4e, StyleHead
 from lifelike.networks.ir_se import Bottleneck
 from lifelike.networks.stylegan2 import SynthesisNetwork
 
-FUSED_FROM = 16
+FUSED_FROM = 32
 """The first resolution that the kernels gain by: below, weights weigh more than activations, and theirs are larger."""
 
 DTYPES = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
@@ -85,6 +86,7 @@ class Acceleration:
         if isinstance(self.bundle.identity, ArcFace):
             # In fp32: its figures are told, and are to be the same everywhere.
             fuse_units(self.bundle.identity.body, kernels, half=False)
+        trim_heap()
         log.info("the networks run compiled, in %s", self.precision.value)
 
     def _record(self) -> None:
@@ -114,6 +116,16 @@ def prepare(network: SynthesisNetwork, dtype: torch.dtype) -> None:
         for resolution in network.settings.resolutions:
             block = network.block(resolution)
             block.faster = PreparedBlock(block, dtype)
+
+
+def as_fast_as(model: SynthesisNetwork, network: SynthesisNetwork) -> SynthesisNetwork:
+    """Lets a network of other weights be computed as `model` is, block by block; gives that network."""
+    with torch.no_grad():
+        for resolution in network.settings.resolutions:
+            faster, block = model.block(resolution).faster, network.block(resolution)
+            if isinstance(faster, (FusedBlock, PreparedBlock)):
+                block.faster = faster.of(block)
+    return network
 
 
 def fuse_encoder(encoder: E4e, kernels: Kernels, half: bool) -> None:

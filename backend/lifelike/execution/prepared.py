@@ -100,6 +100,7 @@ class PreparedBlock(StandIn):
 
     def __init__(self, block: SynthesisBlock, dtype: torch.dtype) -> None:
         super().__init__(block)
+        self._dtype = dtype
         self.const = block.const.detach()[None] if block.first else None
         self.layers = [PreparedLayer(layer, dtype) for layer in block.layers]
         self.rgb = PreparedToRGB(block.torgb)
@@ -121,3 +122,7 @@ class PreparedBlock(StandIn):
             doubled = F.interpolate(F.pad(image, (1, 1, 1, 1)), scale_factor=2, mode="bilinear")
             rgb += doubled[:, :, 2:-2, 2:-2]
         return x, rgb
+
+    def of(self, block: SynthesisBlock) -> PreparedBlock:
+        """The same for a block with other weights."""
+        return PreparedBlock(block, self._dtype)
