@@ -144,7 +144,7 @@ def uninstall(places: Places, program: Path | None) -> None:
 
 def _user_folders() -> list[Path]:
     """Only folders of our own: a connection file or LIFELIKE_HOME may have been put among other things."""
-    return [locations.config_dir(), locations.runtime_dir(), locations.log_file().parent]
+    return [locations.config_dir(), locations.cache_dir(), locations.runtime_dir(), locations.log_file().parent]
 
 
 def _delete(folder: Path) -> None:

@@ -143,3 +143,4 @@ def test_uninstalling_deletes_only_folders_of_our_own(tmp_path: Path, monkeypatc
     monkeypatch.setenv("LIFELIKE_CONNECTION_FILE", str(tmp_path / "documents" / "connection.json"))
     folders = command_line._user_folders()
     assert all(folder.is_relative_to(tmp_path / "home") and folder != tmp_path / "home" for folder in folders)
+    assert command_line.locations.cache_dir() in folders, "gigabytes of fetched files would be left"
