@@ -23,7 +23,7 @@ from lifelike.networks.encoder import Latent
 from lifelike.restoration import needed
 from lifelike.stage_clock import STARTS, STARTS_LOOKING_LONGER, Report, StageClock, layers_of
 from lifelike.transfer import SINGLE_MODE, Transfer
-from lifelike_protocol.messages import Array, FaceResult, Frame, Inversion, Method, Settings, Stage
+from lifelike_protocol.messages import Array, FaceResult, Frame, Method, Settings, Stage
 
 
 @frozen
@@ -57,14 +57,13 @@ class PipelineResult:
 class Portrait:
     """One face on its way.
 
-    before, after: (R, R, 3) float32, 0…1. transform: (3, 3), portrait to frame. change: what tuning found.
+    before, after: (R, R, 3) float32, 0…1. transform: (3, 3), portrait to frame. latent: None once it is not needed.
     """
 
     face: LocatedFace
     before: Array
     transform: Array
     latent: Latent | None = None
-    change: WeightChange | None = None
     after: Array | None = None
 
     @property
@@ -120,7 +119,7 @@ class Pipeline:
                 with clock.part(FIRST_PASS, PREVIEWED):
                     listener.preview(self._preview(display, portraits, settings, clock, frame))
             if longer:
-                self._look_longer(portraits, settings.inversion, clock, listener)
+                self._look_longer(portraits, settings, clock, listener)
         with clock.stage(Stage.TRANSFER):
             self._transfer(portraits, settings, clock)
         with clock.stage(Stage.COMPOSITE):
@@ -152,9 +151,10 @@ class Pipeline:
         return from_display(changed, display, frame.pixels, frame.encoding)
 
     def _look_longer(
-        self, portraits: list[Portrait], inversion: Inversion, clock: StageClock, listener: Listener
+        self, portraits: list[Portrait], settings: Settings, clock: StageClock, listener: Listener
     ) -> None:
         """Refine each portrait's latent, then tune the generators to it."""
+        inversion = settings.inversion
         steps = (inversion.refine + inversion.tune) * len(portraits)
         for index, portrait in enumerate(portraits):
             assert portrait.latent is not None
@@ -169,25 +169,32 @@ class Pipeline:
                 portrait.latent = refine(self.bundle, before, portrait.latent, inversion.refine, tell, face)
             done += inversion.refine
             if inversion.tune:
-                tell_tuning = partial(tell, done=done)
-                portrait.change = tune(self.bundle, before, portrait.latent, inversion.tune, tell_tuning, face)
+                change = tune(self.bundle, before, portrait.latent, inversion.tune, partial(tell, done=done), face)
+                # Decoded at once: a frame of many faces would hold many copies of the weights.
+                portrait.after, portrait.latent = self._decoded(portrait, settings, change), None
         listener.error(None)
 
     def _transfer(self, portraits: list[Portrait], settings: Settings, clock: StageClock) -> None:
-        decoding = self.transfer.method(settings.method) is Method.DECODE
+        """Decode every portrait that still has a latent to be decoded."""
         with clock.inside(self.bundle.photo.synthesis.children()):
             for portrait in clock.each(portraits):
-                assert portrait.latent is not None
-                made = self.transfer.apply(
-                    to_tensor(portrait.before),
-                    portrait.latent,
-                    settings.method,
-                    settings.strength,
-                    change=portrait.change,
-                    regions=portrait.regions() if decoding and needed(settings.restoration) else None,
-                    restoration=settings.restoration,
-                )
-                portrait.after = to_picture(made)
+                if portrait.latent is not None:
+                    portrait.after = self._decoded(portrait, settings)
+
+    def _decoded(self, portrait: Portrait, settings: Settings, change: WeightChange | None = None) -> Array:
+        """(R, R, 3) float32, 0…1; change: what tuning found."""
+        assert portrait.latent is not None
+        decoding = self.transfer.method(settings.method) is Method.DECODE
+        made = self.transfer.apply(
+            to_tensor(portrait.before),
+            portrait.latent,
+            settings.method,
+            settings.strength,
+            change=change,
+            regions=portrait.regions() if decoding and needed(settings.restoration) else None,
+            restoration=settings.restoration,
+        )
+        return to_picture(made)
 
     @staticmethod
     def _put_back(display: Array, portrait: Portrait) -> tuple[Array, Array]:

@@ -100,6 +100,41 @@ def test_enhance_tells_what_its_pictures_are_bound_to(lifelike, picture: Path, l
     assert entry["provenance"]["citation"] == "First work\nSecond work"
 
 
+def test_options_of_the_inversion_become_settings(lifelike, picture: Path, landmarks: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    wanted = [
+        "--method",
+        "decode",
+        "--refine",
+        "2",
+        "--tune",
+        "1",
+        "--restore-iris",
+        "0.25",
+        "--restore-accessories",
+        "0",
+    ]
+    done = lifelike(
+        "enhance", picture, "-o", tmp_path / "photo.png", "--landmarks", landmarks, "--report", report, *wanted
+    )
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(report.read_text())["pictures"]
+    settings = entry["provenance"]["settings"]
+    assert settings["inversion"] == {"refine": 2, "tune": 1}
+    assert settings["restoration"]["iris"] == 0.25
+    assert settings["restoration"]["accessories"] == 0.0
+
+
+@pytest.mark.parametrize("option", [["--refine", "1001"], ["--tune", "-1"], ["--restore-skin", "1.5"]])
+def test_options_of_the_inversion_out_of_range_are_refused(
+    lifelike, picture: Path, tmp_path: Path, option: list[str]
+) -> None:
+    done = lifelike("enhance", picture, "-o", tmp_path / "photo.png", *option)
+    assert done.returncode == 2
+    assert option[0] in done.stderr
+    assert not (tmp_path / "photo.png").exists()
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".tif", ".exr"])
 def test_every_kind_of_file_is_read_and_written(
     lifelike, picture: Path, landmarks: Path, tmp_path: Path, suffix: str
