@@ -26,8 +26,7 @@ def print_list(folder: Path) -> None:
     table.add_section()
     for file in FILES:
         licence = file.terms.licence + ("; non-commercial use only" if file.terms.non_commercial else "")
-        how = "by itself" if file.address else "with a browser"
-        table.add_row(file.name, file.what, _size(file), licence, how)
+        table.add_row(file.name, file.what, _size(file), licence, _way(file))
     Console().print(table)
     print(f"Files are kept in {folder}. Their terms are shown before anything is fetched.")
 
@@ -40,6 +39,12 @@ def print_list_as_json() -> None:
 
 def _described(file: PublicFile) -> dict[str, Any]:
     return {**asdict(file), "part": file.part.value}
+
+
+def _way(file: PublicFile) -> str:
+    if not file.address:
+        return "with a browser"
+    return "from a copy" if file.address_note else "from its authors"
 
 
 def _size(file: PublicFile) -> str:

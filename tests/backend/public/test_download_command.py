@@ -64,7 +64,8 @@ def test_without_a_name_it_lists_what_there_is(download) -> None:
     assert shown.exit_code == 0
     for name in ("ffhq", *REAL):
         assert name in shown.stdout
-    assert "with a browser" in shown.stdout
+    for way in ("with a browser", "from a copy", "from its authors"):
+        assert way in shown.stdout
     listed = json.loads(download("--json").stdout)
     assert [file["name"] for file in listed["files"]] == REAL
     assert listed["sets"][0]["files"] == ["stylegan2-ffhq", "e4e-ffhq", "arcface-ir-se50"]
