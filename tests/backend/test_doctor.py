@@ -76,6 +76,14 @@ def test_blender_must_be_new_enough(
     assert doctor.blender().state is state
 
 
+def test_missing_compiler_is_optional_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"LIFELIKE_HOME": str(tmp_path), "PATH": "", "CXX": "", "LIFELIKE_COMPILE": "1"}.items():
+        monkeypatch.setenv(name, value)
+    check = doctor.compiled_kernels()
+    assert check.state is State.OPTIONAL
+    assert "g++" in check.remedy
+
+
 def test_missing_blender_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIFELIKE_BLENDER", str(tmp_path / "none"))
     check = doctor.blender()

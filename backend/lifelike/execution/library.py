@@ -17,6 +17,7 @@ import stat
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from attrs import frozen
@@ -30,6 +31,7 @@ SWITCH = "LIFELIKE_COMPILE"
 
 TRIAL = Path(__file__).parent / "kernels" / "trial.py"
 LIBRARY, RECORD = "kernels.bin", "record.json"
+UNFINISHED, FORGOTTEN_SECONDS = ".new-", 3600.0
 LARGEST = 64 << 20
 """Bytes; a library has a hundredth of that."""
 
@@ -116,7 +118,8 @@ def build(folder: Path) -> str:
         return "there is no C++ compiler"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as place:  # private to this user
+        _sweep(folder.parent)
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder.parent) as place:  # private to this user
             made = Path(place) / "made"
             made.mkdir(mode=0o700)
             failed = _make(compiler, made)
@@ -124,6 +127,13 @@ def build(folder: Path) -> str:
     except OSError as error:
         return f"the cache cannot be written ({error})"
     return failed
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes left that were ended while they compiled."""
+    for left in folder.glob(f"{UNFINISHED}*"):
+        if time.time() - left.lstat().st_mtime > FORGOTTEN_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _make(compiler: Path, folder: Path) -> str:

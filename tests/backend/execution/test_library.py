@@ -140,3 +140,12 @@ def test_switched_off_nothing_is_compiled(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv(SWITCH, "0")
     assert Library().wait(SECONDS) is None
     assert not library_folder().parent.exists()
+
+
+def test_what_an_ended_process_left_is_swept_up(folder: Path) -> None:
+    old, new = folder.parent / ".new-old", folder.parent / ".new-new"
+    for left in (old, new):
+        left.mkdir()
+    os.utime(old, (0, 0))
+    assert build(folder) == ""
+    assert (old.exists(), new.exists()) == (False, True)
