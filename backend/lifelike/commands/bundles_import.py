@@ -57,9 +57,13 @@ def import_weights(
             ErrorCode.INVALID_FILE, what, "Leave --discriminator out: training then starts a fresh one."
         )
     check_space(file.parent, sum(tensor.numel() * 4 for tensor in imported.bundle.tensors().values()))
-    imported.bundle.save(file)
-    if discriminator is not None and imported.discriminator is not None:
-        save_weights(discriminator, imported.discriminator, "discriminator", {})
+    try:
+        imported.bundle.save(file)
+        if discriminator is not None and imported.discriminator is not None:
+            save_weights(discriminator, imported.discriminator, "discriminator", {})
+    except OSError as error:
+        what = f"The bundle could not be written to {file.parent} ({error.strerror or error})."
+        raise LifelikeError(ErrorCode.INVALID_FILE, what, "Make room there, or choose another file with -o.") from error
     _report(imported, file, as_json)
 
 

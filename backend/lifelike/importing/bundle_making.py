@@ -20,6 +20,7 @@ from lifelike.importing.own import NETWORK
 from lifelike.networks.encoders import build_encoder
 from lifelike.networks.identities import build_identity
 from lifelike.networks.stylegan2 import Discriminator, Generator, GeneratorSettings
+from lifelike.networks.unfilled import unfilled
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Method
 
@@ -82,12 +83,12 @@ def import_bundle(
     encoder_file = files.encoder or (files.photo if reader.read(files.photo).encoder is not None else None)
     if encoder_file is not None:
         settings, state = reader.network(encoder_file, "encoder", "encoder")
-        with torch.device("meta"):
+        with unfilled():
             encoder = build_encoder(settings)
         _filled(encoder, state)
     if files.identity is not None:
         settings, state = reader.network(files.identity, "identity", "identity network")
-        with torch.device("meta"):
+        with unfilled():
             identity = build_identity(settings)
         _filled(identity, state)
     notes = [note for found in reader.found.values() for note in found.notes]
@@ -145,13 +146,13 @@ def _with_inherited_terms(file: Path, found: Found) -> Found:
 
 
 def _generator(settings: GeneratorSettings, state: State) -> Generator:
-    with torch.device("meta"):
+    with unfilled():
         generator = Generator(settings)
     return _filled(generator, state)
 
 
 def _discriminator(settings: GeneratorSettings, state: State) -> Discriminator:
-    with torch.device("meta"):
+    with unfilled():
         discriminator = Discriminator(settings)
     return _filled(discriminator, state)
 
@@ -181,7 +182,7 @@ def _fit(file: Path, found: Found, photo: Generator) -> list[str]:
 def _card(name: str, description: str, found: dict[Path, Found], given: Terms | None, pair: bool) -> dict[str, Any]:
     """The fields of `BundleCard` that tell where the networks come from."""
     terms = [one.terms for one in found.values() if one.terms is not None] + ([given] if given else [])
-    licences = dict.fromkeys(name for one in terms if one.licence for name in one.licence.split("; "))
+    licences = dict.fromkeys(name for one in terms for name in one.licence.split("; ") if name not in ("", UNSTATED))
     return {
         "name": name,
         "description": description,

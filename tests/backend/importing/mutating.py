@@ -23,6 +23,7 @@ import foreign_files as foreign
 import numpy as np
 from safetensors.torch import save_file
 
+from lifelike.bundles.assembly import assemble_bundle
 from lifelike.importing import read_foreign
 from lifelike.networks.stylegan2 import GeneratorSettings
 from lifelike.networks.weights import save_weights
@@ -62,6 +63,7 @@ def write_all(folder: Path, seed: int, canary: Path) -> list[Path]:
     foreign.write_arcface(folder / "arcface", recogniser)
     save_file({k: v.contiguous() for k, v in generator.state_dict().items()}, folder / "plain")
     save_weights(folder / "own", generator, "generator", {})
+    assemble_bundle(generator, identity=recogniser, name="a", description="", licence="").save(folder / "bundle")
     return sorted(folder.iterdir())
 
 
