@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,8 +52,12 @@ def crew_of(worker: Worker, lanes: int | None, pictures: int, bundle: str) -> It
     threads = torch.get_num_threads()
     lanes = min(lanes, pictures) if lanes else fitting_lanes(pictures, threads)
 
+    # On a GPU one after the other, files beside: nobody else may use it while one of its graphs is recorded.
+    turn = threading.Lock() if worker.device == "cuda" else nullcontext()
+
     def enhance(frame: Frame, settings: Settings, report: Report) -> Result:
-        return worker.work("enhance", frame, settings, report, Listener(_error_of(report)))
+        with turn:
+            return worker.work("enhance", frame, settings, report, Listener(_error_of(report)))
 
     # OpenMP counts its threads for every thread that calls it.
     enter = partial(torch.set_num_threads, max(1, threads // lanes))
