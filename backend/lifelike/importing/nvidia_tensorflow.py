@@ -21,7 +21,7 @@ from lifelike.importing.found import Contents, Found
 from lifelike.importing.pickled_names import Array, Record
 from lifelike.importing.refusal import TAKEN, Refused, printable
 from lifelike.importing.stored import Stored
-from lifelike.importing.stylegan2_keys import read_discriminator, read_generator
+from lifelike.importing.stylegan2_keys import optional_discriminator, read_generator
 
 FORMAT = "NVIDIA TensorFlow pickle"
 NETWORK = "Network"
@@ -54,10 +54,14 @@ def read(contents: Contents) -> Found | None:
         return None
     _, discriminator, averaged = value
     _check(averaged, "skip")
-    _check(discriminator, "resnet")
     generator = read_generator(dict(generator_tensors(variables(averaged))), contents.size)
-    judge = read_discriminator(dict(discriminator_tensors(variables(discriminator))), contents.size, generator[0])
-    return Found(format=FORMAT, generator=generator, discriminator=judge)
+
+    def judge() -> Variables:
+        _check(discriminator, "resnet")
+        return dict(discriminator_tensors(variables(discriminator)))
+
+    found, notes = optional_discriminator(judge, contents.size, generator[0])
+    return Found(format=FORMAT, generator=generator, discriminator=found, notes=notes)
 
 
 def variables(network: Record) -> Variables:

@@ -15,7 +15,7 @@ from lifelike.importing.found import Contents, Found
 from lifelike.importing.pickled_names import Record
 from lifelike.importing.refusal import TAKEN, Refused, printable
 from lifelike.importing.stored import Stored
-from lifelike.importing.stylegan2_keys import read_discriminator, read_generator
+from lifelike.importing.stylegan2_keys import optional_discriminator, read_generator
 
 FORMAT = "NVIDIA PyTorch pickle"
 STATE_DICT = "state dict with NVIDIA's names"
@@ -38,10 +38,11 @@ def read(contents: Contents) -> Found | None:
     if not any(name.startswith("synthesis.b4.") for name in tensors):
         raise Refused(f"its {printable(value['G_ema'].name)} is no StyleGAN2 generator", TAKEN)
     generator = read_generator(tensors, contents.size)
-    discriminator = None
-    if isinstance(value.get("D"), Record):
-        discriminator = read_discriminator(tensors_of(value["D"], "resnet"), contents.size, generator[0])
-    return Found(format=FORMAT, generator=generator, discriminator=discriminator)
+    judge = value.get("D")
+    discriminator, notes = optional_discriminator(
+        lambda: tensors_of(judge, "resnet") if isinstance(judge, Record) else {}, contents.size, generator[0]
+    )
+    return Found(format=FORMAT, generator=generator, discriminator=discriminator, notes=notes)
 
 
 def _read_state_dicts(contents: Contents) -> Found | None:
@@ -52,8 +53,8 @@ def _read_state_dicts(contents: Contents) -> Found | None:
         return None
     generator = read_generator(given, contents.size)
     judge = tensors_in(value.get("D")) or under(flat, "D.")
-    discriminator = read_discriminator(judge, contents.size, generator[0]) if judge else None
-    return Found(format=STATE_DICT, generator=generator, discriminator=discriminator)
+    discriminator, notes = optional_discriminator(lambda: judge, contents.size, generator[0])
+    return Found(format=STATE_DICT, generator=generator, discriminator=discriminator, notes=notes)
 
 
 def tensors_of(network: Record, architecture: str) -> dict[str, Stored]:

@@ -16,7 +16,7 @@ from lifelike.importing.collecting import tensors_in, under
 from lifelike.importing.found import Contents, Found, State
 from lifelike.importing.refusal import TAKEN, Refused
 from lifelike.importing.stored import Stored
-from lifelike.importing.stylegan2_keys import read_discriminator, read_generator, without_filters
+from lifelike.importing.stylegan2_keys import optional_discriminator, read_generator, without_filters
 from lifelike.networks.stylegan2 import GeneratorSettings, MappingNetwork
 
 FORMAT = "rosinality checkpoint"
@@ -43,10 +43,10 @@ def read(contents: Contents) -> Found | None:
     mean = value.get("latent_avg")
     settings, state, notes = read_rosinality_generator(given, mean, contents.size)
     judge = tensors_in(value.get("d")) or under(flat, "d.")
-    discriminator = None
-    if judge:
-        discriminator = read_discriminator(dict(discriminator_tensors(judge)), contents.size, settings)
-    return Found(format=FORMAT, generator=(settings, state), discriminator=discriminator, notes=notes)
+    discriminator, more = optional_discriminator(
+        lambda: dict(discriminator_tensors(judge)) if judge else {}, contents.size, settings
+    )
+    return Found(format=FORMAT, generator=(settings, state), discriminator=discriminator, notes=notes + more)
 
 
 def is_generator(given: Mapping[str, Stored]) -> bool:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import torch
@@ -57,6 +57,21 @@ def read_discriminator(
     ):
         settings = generator
     return settings, collect(stored, _discriminator_shapes(settings), size, "discriminator")
+
+
+def optional_discriminator(
+    tensors: Callable[[], Mapping[str, Stored]], size: int, generator: GeneratorSettings
+) -> tuple[tuple[GeneratorSettings, State] | None, tuple[str, ...]]:
+    """The discriminator beside a generator: it and no notes, or None and why. Pictures do not need it.
+
+    Args:
+        tensors: gives its tensors by our names; none at all where there is no discriminator.
+    """
+    try:
+        stored = tensors()
+        return (read_discriminator(stored, size, generator) if stored else None), ()
+    except Refused as refusal:
+        return None, (f"Its discriminator is left out: {refusal.why}.",)
 
 
 def without_filters(stored: Mapping[str, Stored]) -> dict[str, Stored]:

@@ -114,6 +114,25 @@ def test_networks_with_other_tensors(tmp_path: Path, state: Callable[[], dict], 
     assert said in refused(tmp_path / "a")
 
 
+def test_a_strange_discriminator_is_left_out_and_told(tmp_path: Path) -> None:
+    generator, judge = foreign.small_generator(), foreign.small_discriminator()
+    judge.extra = torch.nn.Linear(2, 2)
+    foreign.write_nvidia_torch(tmp_path / "torch", generator, judge)
+    foreign.save_torch(
+        tmp_path / "rosinality",
+        {
+            "g_ema": foreign.rosinality_generator(generator.state_dict()),
+            "d": {"convs.0.0.weight": torch.zeros(3)},
+            "latent_avg": torch.zeros(8),
+        },
+    )
+    for name in ("torch", "rosinality"):
+        found = read_foreign(tmp_path / name)
+        assert found.generator is not None
+        assert found.discriminator is None
+        assert "discriminator is left out" in found.notes[0]
+
+
 def test_a_generator_of_labels(tmp_path: Path) -> None:
     state = {**foreign.small_generator().state_dict(), "mapping.embed.weight": torch.zeros(8, 10)}
     save_file(state, tmp_path / "a")
