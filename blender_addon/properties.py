@@ -101,7 +101,9 @@ class LifelikeSceneSettings(bpy.types.PropertyGroup):
         search_options={"SUGGESTION"},
     )
     method: bpy.props.EnumProperty(name="Method", description="How the model is applied", items=METHODS)
-    refine: steps("Refine", "Look longer for the face's code: so many steps at most, fewer when nothing gets better")
+    refine: steps(
+        "Refine", "Look longer for the face's code, so many steps at most. With the decode method 16 are worth it"
+    )
     tune: steps("Tune", "Then adapt the model to this one face: so many steps at most. Slow, and rarely needed")
     restore_iris: share("Irises", "How much of the irises' color comes back from the input")
     restore_skin: share("Skin", "How much of the skin's color in large areas comes back from the input")

@@ -41,7 +41,13 @@ def enhance(
     bundle: Annotated[str, Option(help="A name from `lifelike bundles list`, or a path.")] = "builtin",
     method: Annotated[Method, Option(help="How the generator pair is applied.")] = Method.BUNDLE,
     refine: Annotated[
-        int, Option(min=0, max=MAX_STEPS, rich_help_panel=INVERSION, help="Steps to refine each latent by, at most.")
+        int,
+        Option(
+            min=0,
+            max=MAX_STEPS,
+            rich_help_panel=INVERSION,
+            help="Steps to refine each latent by, at most; with decode 16 are worth it.",
+        ),
     ] = NO_LONGER.refine,
     tune: Annotated[
         int,
