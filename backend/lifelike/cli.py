@@ -10,7 +10,19 @@ import sys
 import typer
 from rich.console import Console
 
-from lifelike.commands import ablate, bench, bundles, dataset, doctor, enhance, evaluate, generate, running, serve, train
+from lifelike.commands import (
+    ablate,
+    bench,
+    bundles,
+    dataset,
+    doctor,
+    enhance,
+    evaluate,
+    generate,
+    running,
+    serve,
+    train,
+)
 from lifelike.failures import explain
 
 app = typer.Typer(
