@@ -28,7 +28,7 @@ Placed = Callable[..., np.ndarray]
 SIDE = 128
 PICTURES = 6
 PATIENCE = 300.0
-MANY = 40
+MANY = 25
 """Faces of a frame that takes long."""
 ROOM = Room(1 << 30)
 
@@ -56,6 +56,15 @@ def pictures(tmp_path: Path) -> list[Path]:
         write_picture(path, pixels, Encoding())
     paths[2].write_bytes(b"no picture")
     return paths
+
+
+@pytest.fixture(scope="module")
+def short_queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBackend]:
+    """A real backend in which one picture may wait."""
+    running = RunningBackend(tmp_path_factory.mktemp("backend"), "--queue-limit", "1")
+    running.wait_until_ready()
+    yield running
+    running.end()
 
 
 @pytest.fixture
@@ -150,33 +159,26 @@ def test_threads_are_shared_among_lanes_and_given_back(bundle: str) -> None:
 
 
 def test_backend_with_a_short_queue_gets_all_pictures(
-    start_backend: Callable[..., RunningBackend], wish: Wish, pictures: list[Path], tmp_path: Path
+    short_queue: RunningBackend, wish: Wish, pictures: list[Path], tmp_path: Path
 ) -> None:
-    backend = start_backend("--queue-limit", "1")
-    with connected(backend.connection_file, 5, PICTURES) as crew:
+    with connected(short_queue.connection_file, 5, PICTURES) as crew:
         assert crew.lanes == 5
         entries = enhance_all(into(tmp_path / "out", pictures), wish, crew, ROOM)
     assert [entry.get("error", {}).get("code") for entry in entries] == [None, None, "invalid_file", None, None, None]
     assert len(list((tmp_path / "out").iterdir())) == PICTURES - 1
 
 
-def test_queue_full_of_others_is_an_error(
-    start_backend: Callable[..., RunningBackend], portrait: Callable[..., Frame]
-) -> None:
-    backend = start_backend("--queue-limit", "1")
-    with backend.connect() as other, connected(backend.connection_file, None, PICTURES) as crew:
+def test_queue_full_of_others_is_an_error(short_queue: RunningBackend, portrait: Callable[..., Frame]) -> None:
+    with short_queue.connect() as other, connected(short_queue.connection_file, None, PICTURES) as crew:
         fill(other, portrait)
         with pytest.raises(LifelikeError) as refused:
             crew.enhance(portrait(), Settings(), lambda stage, fraction: None)
     assert refused.value.code is ErrorCode.QUEUE_FULL
 
 
-def test_who_waits_for_the_queue_can_be_stopped(
-    start_backend: Callable[..., RunningBackend], portrait: Callable[..., Frame]
-) -> None:
-    backend = start_backend("--queue-limit", "1")
+def test_who_waits_for_the_queue_can_be_stopped(short_queue: RunningBackend, portrait: Callable[..., Frame]) -> None:
     stop, ended = threading.Event(), []
-    with backend.connect() as client:
+    with short_queue.connect() as client:
         requests = Requests(client)
 
         def report(stage: Stage, fraction: float) -> None:
