@@ -71,12 +71,15 @@ def variables(network: Record) -> Variables:
         Refused: it is damaged.
     """
     found: Variables = {}
-    waiting = [("", network)]
+    waiting, seen = [("", network)], 0
     while waiting:
         prefix, part = waiting.pop()
         own, components = part.state.get("variables", []), part.state.get("components", {})
         if not isinstance(own, list) or not isinstance(components, dict):
             raise Refused("it is damaged: one of its networks has no state")
+        seen += 1 + len(own) + len(components)
+        if seen > PARTS_LIMIT:
+            raise Refused("it holds far more parts than weights have")
         for entry in own:
             if not (isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)):
                 raise Refused("it is damaged: one of its networks has no state")
@@ -86,8 +89,6 @@ def variables(network: Record) -> Variables:
         for name, component in components.items():
             if isinstance(name, str) and isinstance(component, Record) and prefix.count("/") < 2:
                 waiting.append((f"{prefix}{name}/", component))
-        if len(found) + len(waiting) > PARTS_LIMIT:
-            raise Refused("it holds far more parts than weights have")
     return found
 
 

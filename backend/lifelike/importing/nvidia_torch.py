@@ -19,7 +19,7 @@ from lifelike.importing.stylegan2_keys import optional_discriminator, read_gener
 
 FORMAT = "NVIDIA PyTorch pickle"
 STATE_DICT = "state dict with NVIDIA's names"
-MODULES_LIMIT = 5000
+PARTS_LIMIT = 20_000
 DEPTH_LIMIT = 8
 MAPPING_GAIN = 0.01
 """The mapping network's learning rate multiplier, by which its biases are scaled (arXiv 1812.04948, appendix C)."""
@@ -66,7 +66,7 @@ def tensors_of(network: Record, architecture: str) -> dict[str, Stored]:
     Raises:
         Refused: a layer computes something else than here.
     """
-    tensors = {}
+    tensors: dict[str, Stored] = {}
     for prefix, module in modules(network):
         _check(prefix, module, architecture)
         for kind in ("_parameters", "_buffers"):
@@ -80,20 +80,19 @@ def modules(network: Record) -> Iterator[tuple[str, Record]]:
     """Each module with its name and a dot, the network itself with "".
 
     Raises:
-        Refused: there are absurdly many.
+        Refused: there are absurdly many, or one has absurdly many entries; the same one may stand in many places.
     """
     waiting, seen = [("", network, 0)], 0
     while waiting:
         prefix, module, depth = waiting.pop()
-        seen += 1
-        if seen > MODULES_LIMIT or depth > DEPTH_LIMIT:
+        children = _dictionary(module, "_modules")
+        seen += 1 + sum(len(_dictionary(module, kind)) for kind in ("_modules", "_parameters", "_buffers"))
+        if seen > PARTS_LIMIT or depth > DEPTH_LIMIT:
             raise Refused("it holds far more parts than weights have")
         yield prefix, module
-        for name, child in _dictionary(module, "_modules").items():
+        for name, child in children.items():
             if isinstance(name, str) and isinstance(child, Record):
                 waiting.append((f"{prefix}{name}.", child, depth + 1))
-        if len(waiting) > MODULES_LIMIT:
-            raise Refused("it holds far more parts than weights have")
 
 
 def _dictionary(module: Record, kind: str) -> dict[object, object]:

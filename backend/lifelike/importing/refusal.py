@@ -23,8 +23,8 @@ class Refused(Exception):
         self.why, self.remedy = why, remedy
 
 
-def printable(text: object, longest: int = 80) -> str:
-    """Something a file says, made fit for one line on a terminal."""
-    shown = str(text)[: longest + 1]
-    shown = "".join(character if character.isprintable() else "�" for character in shown)
+def printable(value: object, longest: int = 80) -> str:
+    """What a file says, made fit for one line on a terminal; of a container only the type, as it may be endless."""
+    shown = str(value) if isinstance(value, (str, int, float)) else type(value).__name__
+    shown = "".join(character if character.isprintable() else "�" for character in shown[: longest + 1])
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"

@@ -264,8 +264,10 @@ class RestrictedUnpickler:
         self.stack.append(self._named(module, name))
 
     def _named(self, module: object, name: object) -> Name:
+        if not (isinstance(module, str) and isinstance(name, str)):
+            raise Refused("it is damaged")
         path = f"{module}.{name}"
-        if not (isinstance(module, str) and isinstance(name, str)) or path not in self.names:
+        if path not in self.names:
             raise Refused(
                 f"it names {printable(path)}, which weights have no need of",
                 "Do not open this file with other programs; get the weights from where they were published.",

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 import torch
 
-from lifelike.importing import read_foreign
+from lifelike.importing import nvidia_tensorflow, nvidia_torch, read_foreign
 from lifelike.importing.byte_source import ByteSource
+from lifelike.importing.found import Contents
+from lifelike.importing.pickled_names import Record
 from lifelike.importing.refusal import Refused
 from lifelike.importing.restricted_pickle import Allowance, RestrictedUnpickler
 from lifelike.importing.torch_file import read_pickle
@@ -136,6 +138,35 @@ def test_doubling_copies_is_not_paid_for_ever() -> None:
 def test_keys_that_would_take_ages_to_hash_are_refused() -> None:
     doubled = b")" + b"2\x86" * 60  # a tuple of itself twice, sixty times: 2⁶⁰ parts to hash
     assert "keys" in refusal(PROTOCOL + b"}" + doubled + b"Ns.")
+
+
+def test_an_endless_value_is_not_shown(tmp_path: Path) -> None:
+    value: Any = []
+    for _ in range(60):
+        value = [value, value]  # 2⁶⁰ brackets to write out
+    state = {f"encoder.{k}": v for k, v in foreign.small_e4e().state_dict().items()}
+    foreign.save_torch(tmp_path / "a", {"state_dict": state, "opts": {"encoder_type": value}})
+    with pytest.raises(LifelikeError, match="its encoder is list"):
+        read_foreign(tmp_path / "a")
+
+
+def test_an_endless_value_is_no_name() -> None:
+    assert refusal(PROTOCOL + b"]" + b"q\x00(h\x00h\x00l" * 60 + b"\x8c\x01x\x93.") == "it is damaged"
+
+
+def test_one_network_in_many_places_is_not_walked_for_ever(tmp_path: Path) -> None:
+    foreign.write_nvidia_torch(tmp_path / "a", foreign.small_generator())
+    data = (tmp_path / "a").read_bytes()
+    inner = unpickled(data)["G_ema"]
+    for _ in range(6):
+        inner = Record("Layer", {"_modules": {f"m{index}": inner for index in range(40)}})
+    with pytest.raises(Refused, match="parts"):
+        nvidia_torch.read(Contents({"G_ema": inner}, len(data)))
+    network = Record("Network", {"variables": [("x", 1.0)] * 1000, "version": 4, "static_kwargs": {}})
+    for _ in range(2):
+        network = Record("Network", {**network.state, "components": {str(index): network for index in range(1000)}})
+    with pytest.raises(Refused, match="parts"):
+        nvidia_tensorflow.read(Contents((network, network, network), len(data)))
 
 
 def test_storages_inside_storages_are_refused() -> None:
