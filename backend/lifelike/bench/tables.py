@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from attrs import frozen
 from rich.console import Group, RenderableType
@@ -106,9 +107,12 @@ def megabytes(size: int) -> str:
 
 def description(report: Report) -> str:
     """Machine and settings in a line of words."""
-    return ", ".join(
-        f"{name.replace('_', ' ')} {value}" for name, value in {**report.machine, **report.settings}.items()
-    )
+    return ", ".join(_fact(name, value) for name, value in {**report.machine, **report.settings}.items())
+
+
+def _fact(name: str, value: Any) -> str:
+    words = name.removesuffix("_bytes").replace("_", " ")
+    return f"{words} {megabytes(value) if name.endswith('_bytes') else value}"
 
 
 def for_terminal(report: Report) -> RenderableType:

@@ -14,7 +14,7 @@ from lifelike.bench.report_file import report_text
 from lifelike.bench.tables import as_markdown, duration, for_terminal, tables
 
 REPORT = Report(
-    machine={"processor": "Abacus", "processors": 2},
+    machine={"processor": "Abacus", "memory_bytes": 25_000_000_000},
     settings={"device": "cpu", "rounds": 5},
     peaks=(Peak("matmul", "fp32", 100.0),),
     timings=(
@@ -54,7 +54,7 @@ def test_figures_stand_in_their_columns() -> None:
     assert cells(text, "together")[1] == "100 ms"
     assert cells(text, "2 lanes") == ["2 lanes", "1", "8", "2.00 s", "4.00", "2.00"]
     assert cells(text, "generator 256 | plain fp32 | 300 MB")[2:] == ["300 MB", "700 MB", "400 MB", ""]
-    assert "Abacus" in text
+    assert text.startswith("processor Abacus, memory 25000 MB, device cpu, rounds 5.")
 
 
 def test_every_row_is_as_long_as_its_head() -> None:
