@@ -14,6 +14,7 @@ strings and small numbers.
 
 from __future__ import annotations
 
+import codecs
 import pickletools
 from collections.abc import Callable, Mapping
 from typing import IO, Any, cast
@@ -22,6 +23,8 @@ from attrs import define, frozen
 
 from lifelike.importing.byte_source import ByteSource
 from lifelike.importing.refusal import Refused, printable
+
+codecs.lookup("raw-unicode-escape")  # pickletools' for some text: imported now, so that no file makes anything imported
 
 INSTRUCTIONS_LIMIT = 1_000_000
 """The published files have some ten thousand; one that keeps optimisers too, some hundred thousand."""
