@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lifelike.execution.convolution import FusedConvolution
 from lifelike.execution.kernels.interface import Kernels
+from lifelike.execution.packed import PackedConvolution
 from lifelike.execution.stand_in import StandIn
 from lifelike.networks.e4e import StyleHead
 from lifelike.networks.ir_se import Bottleneck, SqueezeExcitation
@@ -27,18 +28,33 @@ def as_affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return scale, norm.bias.detach() - norm.running_mean * scale
 
 
-class FoldedConvolution:
-    """An ordinary convolution with the norm behind it in its weights."""
+def folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d, dtype: torch.dtype) -> PackedConvolution:
+    """A convolution with the norm behind it in its weights."""
+    scale, shift = as_affine(norm)
+    weight = (convolution.weight.detach() * scale[:, None, None, None]).to(dtype, memory_format=torch.channels_last)
+    padding = 1 if weight.shape[-1] == 3 else 0
+    return PackedConvolution(weight, shift.to(dtype), stride=convolution.stride[0], padding=padding)
 
-    def __init__(self, convolution: nn.Conv2d, norm: nn.BatchNorm2d, dtype: torch.dtype) -> None:
-        scale, shift = as_affine(norm)
-        weight = convolution.weight.detach() * scale[:, None, None, None]
-        self.weight = weight.to(dtype, memory_format=torch.channels_last)
-        self.bias = shift.to(dtype)
-        self.stride, self.padding = convolution.stride, convolution.padding
 
-    def __call__(self, x: Tensor) -> Tensor:  # [NIRR] → [NORR] / stride
-        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+def frozen_convolution(
+    weight: Tensor, bias: Tensor, dtype: torch.dtype, *, stride: int = 1, slope: float = 1.0
+) -> PackedConvolution | PlainConvolution:
+    """A 3 × 3 convolution with the network's own weight in fp32, of which no copy is made, or with one in bf16."""
+    if weight.dtype == dtype:
+        return PlainConvolution(weight, bias, stride, slope)
+    own = weight.to(dtype, memory_format=torch.channels_last)
+    return PackedConvolution(own, bias.to(dtype), stride=stride, padding=1, slope=slope)
+
+
+class PlainConvolution:
+    """A 3 × 3 convolution and a leaky ReLU by torch."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, stride: int, slope: float) -> None:
+        self.weight, self.bias, self.stride, self.slope = weight, bias, stride, slope
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x = F.conv2d(x, self.weight, self.bias, self.stride, 1)
+        return x if self.slope == 1.0 else F.leaky_relu_(x, self.slope)
 
 
 class FusedConvolutions:
@@ -51,9 +67,9 @@ class FusedConvolutions:
         self.slope = cast(nn.PReLU, prelu).weight.detach().float()
         self.ones, self.zeros = torch.ones_like(self.slope), torch.zeros_like(self.slope)
         second, last = cast(nn.Conv2d, second), cast(nn.BatchNorm2d, last)
-        self.folded: FoldedConvolution | None = None
+        self.folded: PackedConvolution | None = None
         if second.stride != (1, 1):
-            self.folded = FoldedConvolution(second, last, torch.bfloat16 if half else torch.float32)
+            self.folded = folded(second, last, torch.bfloat16 if half else torch.float32)
             return
         self.gain, self.bias = as_affine(last)
         self.second = FusedConvolution(kernels, second.weight, half=half)
@@ -76,13 +92,12 @@ class PlainConvolutions:
         first, convolution, prelu, second, last = (layers[index] for index in range(5))
         self.scale, self.shift = (value[:, None, None].to(dtype) for value in as_affine(cast(nn.BatchNorm2d, first)))
         weight = cast(nn.Conv2d, convolution).weight.detach()
-        self.weight = weight.to(dtype, memory_format=torch.channels_last)
+        self.first = frozen_convolution(weight, torch.zeros(weight.shape[0], device=weight.device), dtype)
         self.slope = cast(nn.PReLU, prelu).weight.detach().to(dtype)
-        self.second = FoldedConvolution(cast(nn.Conv2d, second), cast(nn.BatchNorm2d, last), dtype)
+        self.second = folded(cast(nn.Conv2d, second), cast(nn.BatchNorm2d, last), dtype)
 
     def __call__(self, x: Tensor) -> Tensor:
-        x = F.conv2d(torch.addcmul(self.shift, x, self.scale), self.weight, padding=1)
-        return self.second(F.prelu(x, self.slope))
+        return self.second(F.prelu(self.first(torch.addcmul(self.shift, x, self.scale)), self.slope))
 
 
 class FusedBottleneck(StandIn):
@@ -98,10 +113,10 @@ class FusedBottleneck(StandIn):
         self.squeeze, self.excite = (layer.weight.detach()[:, :, 0, 0] for layer in (attention.fc1, attention.fc2))
         shortcut = unit.shortcut_layer
         self.stride = cast(nn.Conv2d, layers[3]).stride[0]
-        self.shortcut: FoldedConvolution | None = None
+        self.shortcut: PackedConvolution | None = None
         if isinstance(shortcut, nn.Sequential):
             convolution, norm = cast(nn.Conv2d, shortcut[0]), cast(nn.BatchNorm2d, shortcut[1])
-            self.shortcut = FoldedConvolution(convolution, norm, self.dtype)
+            self.shortcut = folded(convolution, norm, self.dtype)
 
     def __call__(self, x: Tensor) -> Tensor:  # [NIRR] → [NORR] / stride
         x = x.to(self.dtype, memory_format=torch.channels_last)
@@ -118,21 +133,22 @@ class FusedStyleHead(StandIn):
     def __init__(self, head: StyleHead, half: bool) -> None:
         super().__init__(head)
         self.dtype = torch.bfloat16 if half else torch.float32
-        convolutions = [layer for layer in head.convs if isinstance(layer, nn.Conv2d)]
-        self.weights = [
-            (
-                layer.weight.detach().to(self.dtype, memory_format=torch.channels_last),
-                layer.bias.detach().to(self.dtype),
+        layers = list(head.convs)
+        self.convolutions = [
+            frozen_convolution(
+                cast(Tensor, layer.weight).detach(),
+                cast(Tensor, layer.bias).detach(),
+                self.dtype,
+                stride=2,
+                slope=cast(nn.LeakyReLU, activation).negative_slope,
             )
-            for layer in convolutions
-            if layer.bias is not None
+            for layer, activation in zip(layers[::2], layers[1::2], strict=True)
         ]
-        self.slopes = [layer.negative_slope for layer in head.convs if isinstance(layer, nn.LeakyReLU)]
         self.linear = head.linear
 
     def __call__(self, x: Tensor) -> Tensor:  # [NCSS] → [N, w_dim]
         x = x.to(self.dtype, memory_format=torch.channels_last)
-        for (weight, bias), slope in zip(self.weights, self.slopes, strict=True):
-            x = F.leaky_relu_(F.conv2d(x, weight, bias, 2, 1), slope)
+        for convolution in self.convolutions:
+            x = convolution(x)
         w: Tensor = self.linear(x.flatten(1).float())
         return w
