@@ -15,10 +15,9 @@ from lifelike.bundles import read_bundle
 from lifelike.cli import app
 from lifelike.evaluation.ablation.settings import VARIANTS
 from lifelike.evaluation.ablation.variants import read_variants
-from lifelike.inversion import invert
+from lifelike.inversion import invert, refine
 from lifelike.networks.identity import IdentityNetwork
 from lifelike.networks.weights import save_weights
-from lifelike.inversion import refine
 from lifelike_protocol.errors import LifelikeError
 from made_up_pairs import write_pairs
 from small_bundle import small_bundle
