@@ -45,7 +45,11 @@ def run_quietly(command: list[str], timeout: float = COMPILE_SECONDS) -> str:
     """Run a command at low priority; "" or, in one line, why it failed."""
     try:
         with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is meant for others
         ) as process:
             _step_back(process.pid)
             try:

@@ -200,9 +200,11 @@ class Library:
         return self.kernels()
 
     def _build(self, folder: Path) -> None:
-        if read_entry(folder).failed == str(find_compiler()):
+        compiler = find_compiler()
+        if compiler is None or read_entry(folder).failed == str(compiler):
             return  # It would fail again.
-        failed = build(folder)
+        # A process of its own gets done even where this one ends before, as `lifelike enhance` may.
+        failed = run_quietly([sys.executable, "-m", __name__]) or read_entry(folder).why
         kernels = None if failed else load(folder)
         log.info("the kernels are %s", f"not compiled: {failed}" if failed else "compiled")
         with self._guard:
@@ -210,3 +212,13 @@ class Library:
 
 
 THIS_PROCESS = Library()
+
+
+def main() -> None:
+    """Compile the library; exit with 1 and one line where that fails."""
+    if failed := build(library_folder()):
+        sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

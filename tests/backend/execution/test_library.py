@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,17 @@ def test_what_an_ended_process_left_is_swept_up(folder: Path) -> None:
     os.utime(old, (0, 0))
     assert build(folder) == ""
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_compiling_goes_on_when_the_process_that_began_it_has_ended(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIFELIKE_HOME", str(tmp_path))
+    monkeypatch.delenv(SWITCH, raising=False)
+    begin = "import os, time; from lifelike.execution.library import Library; Library().kernels(); "
+    # Long enough for the other process to exist, too short for any compiler.
+    subprocess.run([sys.executable, "-c", begin + "time.sleep(0.5); os._exit(0)"], check=True, timeout=SECONDS)
+    deadline = time.monotonic() + SECONDS
+    while read_entry(library_folder()).library is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
