@@ -18,8 +18,8 @@ import psutil
 import pytest
 from attrs import evolve
 from typer.testing import CliRunner
+from versioned_blender import REPOSITORY, Blender
 
-from conftest import REPOSITORY, Blender
 from lifelike.cli import app
 from lifelike.datasets.dataset import open_dataset
 from lifelike.datasets.decoding import read_rgb

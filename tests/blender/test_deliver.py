@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import pytest
-
-from conftest import Blender
+from versioned_blender import Blender
 
 pytestmark = pytest.mark.timeout(900)
 SCRIPT = "deliver_scene"

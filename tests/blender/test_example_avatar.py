@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from conftest import Blender
+from versioned_blender import Blender
 
 
 @pytest.fixture
