@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch
 from attrs import evolve
 
 from lifelike.batches.memory import Room
-from lifelike.commands.enhance_batch import Job, Wish, enhance_all
+from lifelike.commands.enhance_batch import Job, Report, Wish, enhance_all
 from lifelike.commands.enhance_crew import Requests, connected, in_this_process
 from lifelike.execution.library import SWITCH, THIS_PROCESS
 from lifelike.imaging.files import read_picture, write_picture
@@ -130,10 +131,13 @@ def test_interruption_leaves_only_whole_files(wish: Wish, bundle: str, pictures:
     with in_this_process("cpu", 2, 2, PICTURES, bundle) as crew:
         begun = []
 
-        def interrupted(frame: Frame, settings: Settings, report: object) -> Result:
+        def interrupted(frame: Frame, settings: Settings, report: Report) -> Result:
             begun.append(frame)
             if len(begun) == 3:
                 signal.raise_signal(signal.SIGINT)
+            if len(begun) >= 3:
+                # Small pictures are done sooner than the main thread hears of it.
+                until_stopped(report)
             return crew.enhance(frame, settings, report)
 
         with pytest.raises(KeyboardInterrupt):
@@ -199,6 +203,14 @@ def test_who_waits_for_the_queue_can_be_stopped(short_queue: RunningBackend, por
         for thread in threads:
             thread.join(60)
     assert ended == [ErrorCode.CANCELLED] * 3
+
+
+def until_stopped(report: Report) -> None:
+    """Works, without end, until the report ends it."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        report(Stage.INVERT, 0.0)
+        time.sleep(0.01)
 
 
 def fill(client: Client, portrait: Callable[..., Frame]) -> None:

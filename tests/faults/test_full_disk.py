@@ -34,11 +34,13 @@ def test_full_disk_keeps_the_old_picture(
     Image.fromarray(noise).save(picture)
     output.write_bytes(b"the old picture")
     landmarks = write_landmarks(face_landmarks((128, 128), 90))
+    home = tmp_path / "home"
+    home.mkdir()
     before = sorted(tmp_path.iterdir())
     command = [sys.executable, "-m", "lifelike", "enhance", str(picture), "-o", str(output), "--force"]
     done = subprocess.run(
         [*command, "--landmarks", str(landmarks), "--device", "cpu"],
-        env=environment(tmp_path / "home"),
+        env=environment(home),
         capture_output=True,
         text=True,
         timeout=START_SECONDS,

@@ -126,7 +126,8 @@ class Requests:
             self._wait_for_another(full, report)
 
     def _wait_for_another(self, full: LifelikeError, report: Report) -> None:
-        """Until one more of ours has ended; raises `full` where none is open."""
+        """Until one more of ours has ended; raises `full` where none is open, and before that what `report` raises."""
+        report(Stage.QUEUED, 0.0)  # whoever has been stopped is told that, and not that the queue was full
         with self._changed:
             if not self._open:
                 raise full
