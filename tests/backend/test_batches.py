@@ -81,6 +81,20 @@ def test_interruption_stops_what_has_begun_and_begins_no_more() -> None:
     assert sorted(begun) == sorted(ended) == [0, 1]
 
 
+def test_interruption_while_the_lanes_start_leaves_none_behind() -> None:
+    def work(item: int) -> None:
+        begun.append(item)
+        signal.raise_signal(signal.SIGINT)
+        assert stop.wait(PATIENCE), "nobody said to stop"
+        ended.append(item)
+
+    for _ in range(25):
+        stop, begun, ended = threading.Event(), [], []
+        with pytest.raises(KeyboardInterrupt):
+            list(in_lanes(range(4), work, 4, stop))
+        assert sorted(begun) == sorted(ended)
+
+
 def test_lanes_fit_pictures_and_processors() -> None:
     assert fitting_lanes(1, 16) == 1
     assert fitting_lanes(5, 2) == 2

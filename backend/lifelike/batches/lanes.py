@@ -50,11 +50,16 @@ def in_lanes(
         yield from map(work, items)
         return
     pool = ThreadPoolExecutor(lanes, "lane", enter)
+    started = threading.Barrier(lanes)
     try:
+        # A thread whose start is interrupted is one the pool does not wait for: none has an item before all are there.
+        for _ in range(lanes):
+            pool.submit(started.wait)
         for future in [pool.submit(work, item) for item in items]:
             yield _outcome(future)
     finally:
         stop.set()
+        started.abort()
         pool.shutdown(cancel_futures=True)
 
 
