@@ -133,7 +133,7 @@ def fuse_encoder(encoder: E4e, kernels: Kernels, half: bool) -> None:
     fuse_units(encoder.body, kernels, half)
     for head in encoder.styles:
         assert isinstance(head, StyleHead)
-        head.faster = FusedStyleHead(head, half)
+        head.faster = FusedStyleHead(kernels, head, half)
 
 
 def fuse_units(units: nn.Sequential, kernels: Kernels, half: bool) -> None:
