@@ -13,9 +13,9 @@ namespace {
 
 // Outputs that are multiplied together: as many vectors as the registers hold and the outputs divide into.
 int panel_of(int outputs) {
-    int panel = LANES * COLUMNS;
-    while (outputs % panel) panel /= 2;
-    return panel;
+    int vectors = COLUMNS;
+    while (outputs % (LANES * vectors)) vectors--;
+    return LANES * vectors;
 }
 
 // Distance between two points' matrices: not a multiple of a page, which would fall on the same lines of the cache.

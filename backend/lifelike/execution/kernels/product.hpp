@@ -51,16 +51,15 @@ void multiply_rest(const Number* a, int rows, int depth, const Number* w, float*
 
 template <int C, class Number>
 void multiply_rows(const Number* a, int rows, int depth, const Number* w, float* m) {
-    constexpr int R = C == COLUMNS ? ROWS : 2 * ROWS;
+    constexpr int R = C == 1 ? 2 * ROWS : ROWS * COLUMNS / C;
     int r = 0;
     for (; r + R <= rows; r += R) multiply<R, C>(a + size_t(r) * depth, depth, w, m + size_t(r) * C * LANES);
     multiply_rest<R - 1, C>(a + size_t(r) * depth, rows - r, depth, w, m + size_t(r) * C * LANES);
 }
 
-// columns: COLUMNS, 2 or 1 vectors.
-template <class Number>
+// columns: vectors of them, at most C.
+template <class Number, int C = COLUMNS>
 void multiply_rows(const Number* a, int rows, int depth, const Number* w, int columns, float* m) {
-    if (columns == COLUMNS) multiply_rows<COLUMNS>(a, rows, depth, w, m);
-    else if (columns == 2) multiply_rows<2>(a, rows, depth, w, m);
-    else multiply_rows<1>(a, rows, depth, w, m);
+    if (columns == C) multiply_rows<C>(a, rows, depth, w, m);
+    else if constexpr (C > 1) multiply_rows<Number, C - 1>(a, rows, depth, w, columns, m);
 }
