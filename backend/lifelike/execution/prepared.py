@@ -53,6 +53,29 @@ class NoiseMaps:
         return self.scaled if noise is self.constant else noise.reshape(-1, *noise.shape[-2:]).float() * self.strength
 
 
+BAND = 64
+"""Rows of a picture that are doubled at a time on a CPU (reconstructed)."""
+
+
+def doubled(x: Tensor, weight: Tensor) -> Tensor:
+    """Transposed convolution and blur: [NIRR], [IO33] → [N, O, 2 R, 2 R].
+
+    In bands: at once, what lies between the two would take as much memory as the result.
+    """
+    height, width = x.shape[2:]
+    if height <= BAND or x.device.type != "cpu":
+        return blur(F.conv_transpose2d(x, weight, stride=2), padding=1, gain=4.0)
+    y = torch.empty(
+        x.shape[0], weight.shape[1], 2 * height, 2 * width, dtype=x.dtype, memory_format=torch.channels_last
+    )
+    for first in range(0, height, BAND):
+        end = min(first + BAND, height)
+        above = min(first, 1)  # a row more on each side, where there is one
+        band = blur(F.conv_transpose2d(x[:, :, first - above : end + 1], weight, stride=2), padding=1, gain=4.0)
+        y[:, :, 2 * first : 2 * end] = band[:, :, 2 * above : 2 * (above + end - first)]
+    return y
+
+
 class PreparedLayer:
     """A `SynthesisLayer`."""
 
@@ -69,12 +92,7 @@ class PreparedLayer:
         style, gain = (values.to(self.dtype)[:, :, None, None] for values in self.modulation(w))
         x = x.to(self.dtype, memory_format=torch.channels_last)
         x = x.mul_(style) if own else x * style
-        # What is done with goes at once: at 1024 pixels each of these takes up to 134 MB.
-        if self.up:
-            x = F.conv_transpose2d(x, self.weight, stride=2)
-            x = blur(x, padding=1, gain=4.0)
-        else:
-            x = F.conv2d(x, self.weight, padding=1)
+        x = doubled(x, self.weight) if self.up else F.conv2d(x, self.weight, padding=1)
         torch.addcmul(self.bias, x, gain, out=x)
         maps = self.noise(noise)
         if maps is not None:
