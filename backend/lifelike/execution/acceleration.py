@@ -12,7 +12,7 @@ from torch import nn
 from lifelike.bundles.bundle import Bundle
 from lifelike.devices import trim_heap
 from lifelike.execution.block import FusedBlock
-from lifelike.execution.encoder import FusedBottleneck, FusedStyleHead
+from lifelike.execution.encoder import FusedBottleneck, FusedInput, FusedStyleHead
 from lifelike.execution.gpu import GraphedEncoder, GraphedSynthesis
 from lifelike.execution.kernels.interface import Kernels
 from lifelike.execution.library import THIS_PROCESS, Library
@@ -135,6 +135,8 @@ def as_fast_as(model: SynthesisNetwork, network: SynthesisNetwork) -> SynthesisN
 
 def fuse_encoder(encoder: E4e, kernels: Kernels, half: bool) -> None:
     """The same for e4e."""
+    with torch.no_grad():
+        encoder.input_layer.faster = FusedInput(kernels, encoder.input_layer, half)
     fuse_units(encoder.body, kernels, half)
     for head in encoder.styles:
         assert isinstance(head, StyleHead)

@@ -7,6 +7,7 @@ third of a 1024-pixel pass. Pages of 2 MB leave little of that.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
 
@@ -22,8 +23,6 @@ def room(*shape: int, dtype: torch.dtype) -> Tensor:
     if size < LARGE or not hasattr(mmap, "MADV_HUGEPAGE"):
         return torch.empty(shape, dtype=dtype)
     pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    try:
+    with contextlib.suppress(OSError):  # a system without them
         pages.madvise(mmap.MADV_HUGEPAGE)
-    except OSError:
-        pass  # a system without them
     return torch.frombuffer(pages, dtype=dtype).view(shape)  # which keeps `pages` as long as it is needed
