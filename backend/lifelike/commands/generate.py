@@ -15,9 +15,12 @@ from lifelike.generation.space import Space
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
     from lifelike.bundles import Bundle
     from lifelike.generation.latents import Latents
-    from lifelike.networks.stylegan2 import Generator
 
 Option = typer.Option
 
@@ -50,6 +53,9 @@ def generate(
     from lifelike.bundles import find_bundle, read_card
     from lifelike.bundles.bundle import read_generators
     from lifelike.devices import choose_device, set_threads
+    from lifelike.execution.acceleration import Acceleration
+    from lifelike.execution.precision import Precision
+    from lifelike.generation.generate import generate_pictures
     from lifelike.generation.latents import drawn_latents, read_latents
     from lifelike.generation.output import PROVENANCE_FILE, RAW_FILE, check_folder, check_room
 
@@ -69,9 +75,13 @@ def generate(
     if raw:
         check_room(output, _shape(chosen, card.resolution))
     found = read_generators(path)
-    generator = found.photo if look is Look.PHOTO or found.render is None else found.render
+    if look is Look.RENDER and found.render is not None:
+        found.photo = found.render
+    found.render = None  # one alone takes memory and is made fast
     _tell(Console(stderr=True, soft_wrap=True), found, chosen, space is None)
-    _write(generator.to(device), chosen, truncation, output, files, raw, force)
+    acceleration = Acceleration(found.to(device), Precision.FP32)
+    pictures = generate_pictures(found.photo, chosen, truncation, acceleration.refresh)
+    _write(pictures, _shape(chosen, card.resolution), output, files, raw, force)
     _provenance(found, chosen, output, files, {"truncation": truncation, "look": look.value, "device": device})
 
 
@@ -93,21 +103,19 @@ def _tell(console: Console, bundle: Bundle, latents: Latents, unsaid: bool) -> N
 
 
 def _write(
-    generator: Generator, latents: Latents, truncation: float, folder: Path, files: list[str], raw: bool, force: bool
+    pictures: Iterator[Tensor], shape: tuple[int, int, int, int], folder: Path, files: list[str], raw: bool, force: bool
 ) -> None:
-    from lifelike.generation.generate import generate_pictures
     from lifelike.generation.output import write_pictures, write_raw
 
-    pictures = generate_pictures(generator, latents, truncation)
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("generating", total=len(latents))
+        task = progress.add_task("generating", total=shape[0])
         if raw:
-            for done in write_raw(folder / files[0], _shape(latents, generator.settings.resolution), pictures):
+            for done in write_raw(folder / files[0], shape, pictures):
                 progress.update(task, completed=done)
         else:
             for _ in write_pictures(folder, files, pictures, force):
                 progress.advance(task)
-    print(f"{folder}: {len(latents)} pictures of {generator.settings.resolution} pixels" + (", raw" if raw else ""))
+    print(f"{folder}: {shape[0]} pictures of {shape[-1]} pixels" + (", raw" if raw else ""))
 
 
 def _provenance(bundle: Bundle, latents: Latents, folder: Path, files: list[str], how: dict[str, Any]) -> None:

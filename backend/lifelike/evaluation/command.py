@@ -21,6 +21,8 @@ from lifelike.evaluation.panel import assemble_panel
 from lifelike.evaluation.report import Report
 from lifelike.evaluation.report_file import write_report
 from lifelike.evaluation.subjects import Producer
+from lifelike.execution.acceleration import Acceleration
+from lifelike.execution.precision import Precision
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Method
 
@@ -59,10 +61,16 @@ def carry_out(wish: Wish, progress: Progress) -> Report:
     """
     _check_folder(wish.folder)
     bundle = load_bundle(wish.bundle, wish.device)
+    acceleration = Acceleration(bundle, Precision.FP32)  # whose figures are the same on every machine
     named = [_baseline(text, bundle, wish.device) for text in wish.baselines]
     panel = assemble_panel(bundle, wish.embedders, wish.lpips, wish.inception, wish.allow_downloads)
     material, producers = _material(wish, bundle)
     producers += named
+
+    def report_progress(done: int, total: int) -> None:
+        acceleration.refresh()
+        progress(done, total)
+
     report = evaluate_bundle(
         bundle,
         material,
@@ -73,7 +81,7 @@ def carry_out(wish: Wish, progress: Progress) -> Report:
         seed=wish.seed,
         resamples=wish.resamples,
         batch=wish.batch,
-        progress=progress,
+        progress=report_progress,
         data=[_described(folder) for folder in (wish.pairs or (wish.renders,)) if folder is not None],
         identities=wish.identities,
         command=wish.command,

@@ -10,11 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lifelike.execution.kernels.interface import Convolution, Kernels
+from lifelike.execution.kernels.interface import Change, Convolution, Kernels
+from lifelike.execution.room import room
 from lifelike.execution.threads import together
 
 TILES = 48  # measured: more leave the caches, fewer read the weights too often
-POINTS = 36
+RESULTS = {Change.SAME: 4, Change.DOUBLED: 6, Change.HALVED: 3}  # of a tile along an axis
 PANEL = 64  # outputs multiplied together on the widest vectors
 
 
@@ -26,8 +27,7 @@ def padded(channels: int, lanes: int) -> int:
 def empty_activations(count: int, channels: int, height: int, width: int, lanes: int, half: bool) -> Tensor:
     """[N, channels, height, width], channels last, with room for whole vectors of channels between the pixels."""
     dtype = torch.bfloat16 if half else torch.float32
-    room = torch.empty(count, height, width, padded(channels, lanes), dtype=dtype)
-    return room.permute(0, 3, 1, 2)[:, :channels]
+    return room(count, height, width, padded(channels, lanes), dtype=dtype).permute(0, 3, 1, 2)[:, :channels]
 
 
 def activations(x: Tensor, lanes: int, half: bool) -> Tensor:
@@ -46,29 +46,34 @@ def activations(x: Tensor, lanes: int, half: bool) -> Tensor:
 
 def vectors(values: Tensor, lanes: int) -> Tensor:
     """[N, C] float32 → the same with zeros up to whole vectors."""
-    room = padded(values.shape[-1], lanes) - values.shape[-1]
-    return (F.pad(values, (0, room)) if room else values).contiguous()
+    missing = padded(values.shape[-1], lanes) - values.shape[-1]
+    return (F.pad(values, (0, missing)) if missing else values).contiguous()
+
+
+def changed(side: int, change: Change) -> int:
+    """What becomes of a side."""
+    return {Change.SAME: side, Change.DOUBLED: 2 * side, Change.HALVED: -(-side // 2)}[change]
 
 
 class FusedConvolution:
-    """x · scale + shift → 3×3 convolution, doubling where `up` → · gain + bias + noise → leaky ReLU → + added.
+    """x · scale + shift → 3×3 convolution → · gain + bias + noise → leaky ReLU → + added.
 
     Args:
         weight: [O, I, 3, 3] float32 on the CPU. Doubling: that of a transposed convolution with stride 2 (as [O, I, …])
-            before a blur with the filter 1, 3, 3, 1.
-        up: doubles the resolution.
+            before a blur with the filter 1, 3, 3, 1. Halving: of a convolution with stride 2.
         half: multiplies bf16 and keeps activations in bf16; sums and all else in fp32.
     """
 
-    def __init__(self, kernels: Kernels, weight: Tensor, *, up: bool = False, half: bool = False) -> None:
-        self.kernels, self.up, self.half = kernels, up, half
+    def __init__(self, kernels: Kernels, weight: Tensor, *, change: Change = Change.SAME, half: bool = False) -> None:
+        self.kernels, self.change, self.half = kernels, change, half
+        self.dtype = torch.bfloat16 if half else torch.float32
         self.outputs, self.inputs = weight.shape[:2]
         lanes = kernels.lanes
         rows, columns = padded(self.inputs, lanes), padded(self.outputs, lanes)
-        taps = weight.detach().flip(2, 3) if up else weight.detach()
+        taps = weight.detach().flip(2, 3) if change is Change.DOUBLED else weight.detach()
         taps = F.pad(taps.permute(2, 3, 1, 0), (0, columns - self.outputs, 0, rows - self.inputs)).float().contiguous()
-        self.packed = torch.empty(POINTS * rows * columns, dtype=torch.bfloat16 if half else torch.float32)
-        kernels.pack_weight(taps.data_ptr(), rows, columns, half, self.packed.data_ptr())
+        self.packed = torch.empty(kernels.packed_matrices(change) * rows * columns, dtype=self.dtype)
+        kernels.pack_weight(taps.data_ptr(), rows, columns, change, half, self.packed.data_ptr())
 
     def __call__(
         self,
@@ -82,7 +87,7 @@ class FusedConvolution:
         noise: Tensor | None = None,
         added: Tensor | None = None,
     ) -> Tensor:
-        """[NIRR] of any layout → [NORR] of `empty_activations`' (O is a view of whole vectors).
+        """[NIRR] of any layout → [NORR] of `empty_activations`' (O is a view of whole vectors), R doubled or halved.
 
         Args:
             scale, gain: [N, I], [N, O] float32.
@@ -92,18 +97,20 @@ class FusedConvolution:
         """
         lanes = self.kernels.lanes
         count, _, height, width = x.shape
-        factor = 2 if self.up else 1
         x = activations(x, lanes, self.half)
-        y = empty_activations(count, self.outputs, height * factor, width * factor, lanes, self.half)
+        sides = (changed(height, self.change), changed(width, self.change))
+        y = empty_activations(count, self.outputs, *sides, lanes, self.half)
         scale, gain, bias, slope = (vectors(values, lanes) for values in (scale, gain, bias, slope))
         shift = None if shift is None else vectors(shift, lanes)
         noise = None if noise is None else noise.float().contiguous()
         added = None if added is None else activations(added, lanes, self.half)
         job = Convolution(inputs=padded(self.inputs, lanes), outputs=padded(self.outputs, lanes), half=self.half)
-        job.height, job.width, job.up = *y.shape[2:], self.up
+        job.height, job.width, job.change = height, width, self.change
         job.weight, job.bias, job.slope = self.packed.data_ptr(), bias.data_ptr(), slope.data_ptr()
         job.shift = None if shift is None else shift.data_ptr()
-        self._divide(job)
+        z = self._before_blur(height, width, job.outputs)
+        job.z = None if z is None else z.data_ptr()
+        self._divide(job, *sides)
         for index in range(count):
             job.x, job.y = x[index].data_ptr(), y[index].data_ptr()
             job.scale, job.gain = scale[index].data_ptr(), gain[index].data_ptr()
@@ -112,9 +119,16 @@ class FusedConvolution:
             self._run(job)
         return y
 
-    def _divide(self, job: Convolution) -> None:
+    def _before_blur(self, height: int, width: int, channels: int) -> Tensor | None:
+        """Room for one picture that is doubled."""
+        if self.change is not Change.DOUBLED:
+            return None
+        return room(2 * height + 1, 2 * width + 1, channels, dtype=self.dtype)
+
+    def _divide(self, job: Convolution, height: int, width: int) -> None:
         """Into jobs: strips of tiles and, where those are too few for the threads, parts of the outputs."""
-        tiles = -(-job.height // 4) * -(-job.width // 4)
+        side, more = RESULTS[self.change], int(self.change is Change.DOUBLED)
+        tiles = -(-(height + more) // side) * -(-(width + more) // side)
         strips, panels = -(-tiles // TILES), -(-job.outputs // PANEL)
         job.tiles = -(-tiles // strips)
         job.groups = min(panels, -(-2 * torch.get_num_threads() // strips))
@@ -129,3 +143,6 @@ class FusedConvolution:
             self.kernels.convolve(byref(job), scratch.data_ptr())
 
         together(work)
+        if self.change is Change.DOUBLED:
+            following.value = 0
+            together(lambda: self.kernels.blur(byref(job)))

@@ -53,6 +53,29 @@ class NoiseMaps:
         return self.scaled if noise is self.constant else noise.reshape(-1, *noise.shape[-2:]).float() * self.strength
 
 
+BAND = 64
+"""Rows of a picture that are doubled at a time on a CPU (reconstructed)."""
+
+
+def doubled(x: Tensor, weight: Tensor) -> Tensor:
+    """Transposed convolution and blur: [NIRR], [IO33] → [N, O, 2 R, 2 R].
+
+    In bands: at once, what lies between the two would take as much memory as the result.
+    """
+    height, width = x.shape[2:]
+    if height <= BAND or x.device.type != "cpu":
+        return blur(F.conv_transpose2d(x, weight, stride=2), padding=1, gain=4.0)
+    y = torch.empty(
+        x.shape[0], weight.shape[1], 2 * height, 2 * width, dtype=x.dtype, memory_format=torch.channels_last
+    )
+    for first in range(0, height, BAND):
+        end = min(first + BAND, height)
+        above = min(first, 1)  # a row more on each side, where there is one
+        band = blur(F.conv_transpose2d(x[:, :, first - above : end + 1], weight, stride=2), padding=1, gain=4.0)
+        y[:, :, 2 * first : 2 * end] = band[:, :, 2 * above : 2 * (above + end - first)]
+    return y
+
+
 class PreparedLayer:
     """A `SynthesisLayer`."""
 
@@ -64,14 +87,13 @@ class PreparedLayer:
         self.weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
         self.bias = (layer.bias.detach() * ACTIVATION_GAIN).to(dtype)[:, None, None]
 
-    def __call__(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Tensor:
-        style, gain = self.modulation(w)
-        x = x.to(self.dtype, memory_format=torch.channels_last) * style.to(self.dtype)[:, :, None, None]
-        if self.up:
-            x = blur(F.conv_transpose2d(x, self.weight, stride=2), padding=1, gain=4.0)
-        else:
-            x = F.conv2d(x, self.weight, padding=1)
-        x = torch.addcmul(self.bias, x, gain.to(self.dtype)[:, :, None, None])
+    def __call__(self, x: Tensor, w: Tensor, noise: Tensor | None, own: bool = False) -> Tensor:
+        """As the layer's `forward`; what is in `x` is lost where it is the layer's own."""
+        style, gain = (values.to(self.dtype)[:, :, None, None] for values in self.modulation(w))
+        x = x.to(self.dtype, memory_format=torch.channels_last)
+        x = x.mul_(style) if own else x * style
+        x = doubled(x, self.weight) if self.up else F.conv2d(x, self.weight, padding=1)
+        torch.addcmul(self.bias, x, gain, out=x)
         maps = self.noise(noise)
         if maps is not None:
             x += maps.to(self.dtype)[:, None]
@@ -113,9 +135,9 @@ class PreparedBlock(StandIn):
             assert self.const is not None
             x = self.const.expand(ws.shape[0], -1, -1, -1)
         for index, layer in enumerate(self.layers):
-            x = layer(x, ws[:, index], noise[index])
+            x = layer(x, ws[:, index], noise[index], own=index > 0)
         if added is not None:
-            x = x + added.to(x.dtype)
+            x += added.to(x.dtype)
         rgb = self.rgb(x, ws[:, len(self.layers)])
         if image is not None:
             # As in the plain block: doubling a picture with zeros around it.

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lifelike.networks.ir_se import BLOCKS, WIDTHS, body, input_layer
+from lifelike.networks.ir_se import BLOCKS, WIDTHS, InputLayer, body
 
 ARCHITECTURE = "ir_se50"
 ARCFACE_SETTINGS: dict[str, Any] = {
@@ -40,7 +40,7 @@ class ArcFace(nn.Module):
         super().__init__()
         self.settings = {**ARCFACE_SETTINGS, **(settings or {})}
         widths, embedding = self.settings["widths"], self.settings["embedding"]
-        self.input_layer = input_layer(widths[0])
+        self.input_layer = InputLayer(widths[0])
         self.body = body(widths, self.settings["blocks"])
         self.output_layer = nn.Sequential(
             nn.BatchNorm2d(widths[-1]),

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from lifelike.networks.encoder import Latent
 from lifelike.networks.faster import Faster, usable
-from lifelike.networks.ir_se import BLOCKS, WIDTHS, body, input_layer
+from lifelike.networks.ir_se import BLOCKS, WIDTHS, InputLayer, body
 from lifelike.networks.stylegan2 import Linear
 
 COARSE, MIDDLE = 3, 7
@@ -76,7 +76,7 @@ class E4e(nn.Module):
         self.settings = settings
         self.register_buffer("w_avg", torch.zeros(settings.num_ws, settings.w_dim))
         _, fine, middle, coarse = settings.widths
-        self.input_layer = input_layer(settings.widths[0])
+        self.input_layer = InputLayer(settings.widths[0])
         self.body = body(settings.widths, settings.blocks)
         side = settings.resolution // 16
         self.styles = nn.ModuleList(

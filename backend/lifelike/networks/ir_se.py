@@ -65,9 +65,18 @@ class Bottleneck(nn.Module):
         return result
 
 
-def input_layer(width: int) -> nn.Sequential:
-    """[N3RR] → [N, width, R, R]."""
-    return nn.Sequential(nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.PReLU(width))
+class InputLayer(nn.Sequential):
+    """Convolution, norm and PReLU: [N3RR] → [N, width, R, R]."""
+
+    faster: Faster | None = None
+
+    def __init__(self, width: int) -> None:
+        super().__init__(nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.PReLU(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        faster = usable(self.faster)
+        result: Tensor = faster(x) if faster else super().forward(x)
+        return result
 
 
 def body(widths: Sequence[int] = WIDTHS, blocks: Sequence[int] = BLOCKS) -> nn.Sequential:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""e4e and ArcFace by the compiled kernels give what they give without."""
+"""e4e, the small encoder and ArcFace by the compiled kernels give what they give without."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from torch import nn
 
 from lifelike.execution.acceleration import fuse_encoder, fuse_units
 from lifelike.execution.kernels.interface import Kernels
+from lifelike.execution.small_encoder import fuse_small_encoder
 from lifelike.networks.arcface import ArcFace
 from lifelike.networks.e4e import E4e, E4eSettings
+from lifelike.networks.encoder import Encoder, EncoderSettings
 
 
 def with_used_norms(network: nn.Module) -> nn.Module:
@@ -52,3 +54,25 @@ def test_arcface_gives_the_same_embeddings_on_sides_that_are_no_whole_tiles(kern
         plain = network.features(crops)
         fuse_units(network.body, kernels, half=False)
         assert (network.features(crops) - plain).abs().max() < 1e-4 * plain.std()
+
+
+@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-4), (True, 0.1)], ids=["fp32", "bf16"])
+def test_the_small_encoder_gives_the_same_latent(kernels: Kernels, half: bool, tolerance: float) -> None:
+    if half and not kernels.half:
+        pytest.skip("this processor does not multiply bf16")
+    torch.manual_seed(0)
+    settings = EncoderSettings(
+        64, 2, num_ws=6, w_dim=16, width=24, feature_resolutions=(16, 32), feature_channels=(8, 8)
+    )
+    encoder = Encoder(settings).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    portraits = torch.rand(2, 3, 64, 64) - 0.5
+    plain = encoder(portraits.requires_grad_(True))
+    fuse_small_encoder(encoder, kernels, half)
+    with torch.inference_mode():
+        fused = encoder(portraits)
+    pairs = [(fused.ws, plain.ws), *((fused.features[side], plain.features[side]) for side in (16, 32))]
+    for found, right in pairs:
+        assert found.dtype == torch.float32
+        assert (found - right.detach()).abs().max() < tolerance * right.std()
+        assert not torch.equal(found, right)  # the kernels did it
+    assert torch.equal(encoder(portraits).ws, plain.ws)  # with gradients the plain network

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import c_int32, c_size_t, c_void_p
+from enum import IntEnum
 from pathlib import Path
 
 SOURCES = tuple(sorted(Path(__file__).parent.glob("*.[ch]pp")))
@@ -16,12 +17,20 @@ def _fields(of_int32: str, of_pointers: str) -> list[tuple[str, type]]:
     return integers + [(name, c_void_p) for name in of_pointers.split()]
 
 
+class Change(IntEnum):
+    """What a convolution makes of a picture's size; `Change` of convolution.hpp."""
+
+    SAME = 0
+    DOUBLED = 1
+    HALVED = 2
+
+
 class Convolution(ctypes.Structure):
-    """`Convolution` of convolution.cpp."""
+    """`Convolution` of convolution.hpp."""
 
     _fields_ = _fields(
-        "inputs outputs height width up half tiles groups",
-        "x weight scale shift gain bias slope noise added y next",
+        "inputs outputs height width change half tiles groups",
+        "x weight scale shift gain bias slope noise added y z next",
     )
 
 
@@ -46,15 +55,19 @@ class Kernels:
     def __init__(self, file: Path) -> None:
         library = ctypes.CDLL(str(file))
         self.pack_weight = library.pack_weight
-        self.pack_weight.argtypes = (c_void_p, c_int32, c_int32, c_int32, c_void_p)
+        self.pack_weight.argtypes = (c_void_p, c_int32, c_int32, c_int32, c_int32, c_void_p)
+        self.packed_matrices = library.packed_matrices
+        self.packed_matrices.argtypes = (c_int32,)
         self.scratch_bytes = library.scratch_bytes
         self.scratch_bytes.argtypes = (ctypes.POINTER(Convolution),)
         self.scratch_bytes.restype = c_size_t
         self.convolve = library.convolve
         self.convolve.argtypes = (ctypes.POINTER(Convolution), c_void_p)
+        self.blur = library.blur
+        self.blur.argtypes = (ctypes.POINTER(Convolution),)
         self.to_rgb = library.to_rgb
         self.to_rgb.argtypes = (ctypes.POINTER(ToRGB),)
-        for function in (self.pack_weight, self.convolve, self.to_rgb):
+        for function in (self.pack_weight, self.convolve, self.blur, self.to_rgb):
             function.restype = None
         self.lanes: int = library.vector_lanes()
         self.half = bool(library.multiplies_bfloat16())
