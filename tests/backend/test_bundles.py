@@ -175,7 +175,7 @@ def test_bundles_are_found_by_name_and_by_path(
 
 def test_a_failed_save_leaves_the_old_bundle(bundle: Bundle, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = file.read_bytes()
-    monkeypatch.setattr("lifelike.bundles.file.save_file", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("lifelike.networks.weights.save_file", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         bundle.save(file)
     assert file.read_bytes() == before

@@ -8,12 +8,12 @@ after a result is always the hash of what was read (`bundle.read_bundle`).
 from __future__ import annotations
 
 import json
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from lifelike.bundles.file import bundle_sha256, weights_file
+from lifelike.whole_files import write_whole
 from lifelike_protocol.locations import cache_dir
 
 SETTLED = 2_000_000_000
@@ -54,12 +54,6 @@ def _remembered() -> dict[str, object]:
 
 def _remember(entries: dict[str, object]) -> None:
     """Write them, or not: whoever could not reads the bundle once more."""
-    file = remembered_file()
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps({key: entry for key, entry in entries.items() if Path(key).exists()}), "utf-8")
-        unfinished.replace(file)
-    except OSError:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+    text = json.dumps({key: entry for key, entry in entries.items() if Path(key).exists()})
+    with suppress(OSError):
+        write_whole(remembered_file(), text.encode())

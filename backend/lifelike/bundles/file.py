@@ -7,16 +7,16 @@ NAME/card.json, NAME/weights.safetensors
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from lifelike.bundles.card import BundleCard, card_from_json, card_to_json
+from lifelike.networks.weights import save_tensors
+from lifelike.whole_files import file_sha256
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 CARD_KEY = "lifelike_card"
@@ -44,11 +44,7 @@ def weights_file(path: Path) -> Path:
 
 def bundle_sha256(path: Path) -> str:
     """SHA-256 of the weights file, as hexadecimal."""
-    digest = hashlib.sha256()  # hashlib.file_digest needs Python 3.11
-    with weights_file(path).open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return file_sha256(weights_file(path))
 
 
 def read_card(path: Path) -> BundleCard:
@@ -140,12 +136,4 @@ def write_bundle(path: Path, card: BundleCard, tensors: dict[str, Tensor]) -> No
         OSError: the file cannot be written; what was there before still is.
     """
     stored = {name: _stored(value.detach().cpu(), card.precision == "half") for name, value in tensors.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        save_file(stored, partial, {CARD_KEY: card_to_json(card)})
-        partial.replace(path)
-    except SafetensorError as error:  # a full disk, among others
-        raise OSError(None, f"{error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    save_tensors(path, stored, {CARD_KEY: card_to_json(card)})

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from attrs import asdict
 
+from lifelike.whole_files import write_whole
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import FaceResult, Provenance, Result
 from lifelike_protocol.terms import terms_text
@@ -60,17 +59,9 @@ def write_report(path: Path, pictures: list[dict[str, Any]]) -> None:
         LifelikeError: INVALID_FILE.
     """
     text = json.dumps({"pictures": pictures}, indent=2, default=str)
-    temporary: Path | None = None
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".json", delete=False, encoding="utf-8") as file:
-            temporary = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole(path, text.encode())
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise LifelikeError(
             ErrorCode.INVALID_FILE, f"The report {path} can't be written ({error.strerror}).", "Choose another file."
         ) from error

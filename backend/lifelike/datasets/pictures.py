@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from PIL import Image
 
 from lifelike.datasets.record import Problem, Record
 from lifelike.datasets.storage import Storage
+from lifelike.whole_files import write_whole, written_whole
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 FORM = 1
@@ -139,14 +139,12 @@ def _notes(raw: Path, notes: Path, resolution: int) -> dict[str, Any] | None:
 
 
 def _write_cache(storage: Storage, records: list[Record], resolution: int, raw: Path, notes: Path) -> None:
-    """Pixels first, the notes that make them valid last; both under names of their own until they are whole."""
-    token = secrets.token_hex(4)
-    partial = raw.with_name(f".{raw.name}.{token}.partial")
+    """Pixels first, the notes that make them valid last."""
     stored: dict[str, Any] = {"kept": [], "scales": [], "problems": []}
     try:
         raw.parent.mkdir(parents=True, exist_ok=True)
         _check_disk(raw.parent, _size(len(records), resolution))
-        with partial.open("wb") as file:
+        with written_whole(raw) as unfinished, unfinished.open("wb") as file:
             for decoded in _decoded(storage, records, resolution):
                 if isinstance(decoded, Problem):
                     stored["problems"].append(decoded)
@@ -154,18 +152,13 @@ def _write_cache(storage: Storage, records: list[Record], resolution: int, raw: 
                 file.write(decoded[1].tobytes())
                 stored["kept"].append(decoded[0])
                 stored["scales"].append(decoded[2])
-        partial.replace(raw)
-        partial.write_text(json.dumps(stored), encoding="utf-8")
-        partial.replace(notes)
+        write_whole(notes, json.dumps(stored).encode())
     except OSError as error:
         raise LifelikeError(
             ErrorCode.INVALID_FILE,
             f"Decoded pictures cannot be kept in {raw.parent} ({error.strerror or error}).",
             "Choose another folder for the cache, or free some space.",
         ) from error
-    finally:
-        with suppress(OSError):  # the first error says more
-            partial.unlink(missing_ok=True)
 
 
 def _check_disk(folder: Path, needed: int) -> None:

@@ -10,9 +10,8 @@ import errno
 import hashlib
 import io
 import os
-import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import evolve
@@ -22,6 +21,7 @@ from PIL import Image
 from lifelike.datasets.card import CARD, DataSetCard, card_text, read_card
 from lifelike.datasets.indexes import OWN
 from lifelike.datasets.record import Record, to_line
+from lifelike.whole_files import write_whole
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Array
 
@@ -137,19 +137,10 @@ def replace_text(path: Path, text: str) -> None:
 
 def replace_bytes(path: Path, content: bytes) -> None:
     """Writes a file whole or not at all; errors as `append_line`."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise _unwritable(path, error) from error
-    finally:
-        with suppress(OSError):  # the first error says more
-            partial.unlink(missing_ok=True)
 
 
 def _unwritable(path: Path, error: OSError) -> LifelikeError:

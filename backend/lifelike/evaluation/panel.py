@@ -20,8 +20,9 @@ from lifelike.evaluation.judging.nearness import Nearness
 from lifelike.evaluation.judging.perceptual import Perceptual
 from lifelike.evaluation.judging.sharpness import Sharpness
 from lifelike.evaluation.named_embedder import load_embedder
-from lifelike.evaluation.public_weights import INCEPTION, VGG16, find_weights, sha256_of
+from lifelike.evaluation.public_weights import INCEPTION, VGG16, find_weights
 from lifelike.evaluation.report import Missing
+from lifelike.whole_files import file_sha256
 
 
 @frozen(eq=False)
@@ -106,7 +107,7 @@ def assemble_panel(
         if isinstance(found, Missing):
             missing.append(found)
         else:
-            described.append(f"{weights.needed_for}: {found.name}, SHA-256 {sha256_of(found)[:12]}")
+            described.append(f"{weights.needed_for}: {found.name}, SHA-256 {file_sha256(found)[:12]}")
     described.append("look classifier: shipped with the evaluation, trained apart from every bundle")
     return Panel(
         embedders=all_embedders,

@@ -7,7 +7,6 @@ network unless the person said so, and nothing fetched is used unless its SHA-25
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch
 from attrs import frozen
 
 from lifelike.evaluation.report import Missing
+from lifelike.whole_files import file_sha256
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 PUBLISHED = "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/"
@@ -63,7 +63,7 @@ def find_weights(weights: PublicWeights, given: Path | None, allow_downloads: bo
             )
         return given
     for place in cached_places(weights):
-        if place.is_file() and (not weights.sha256 or sha256_of(place) == weights.sha256):
+        if place.is_file() and (not weights.sha256 or file_sha256(place) == weights.sha256):
             return place
     if allow_downloads and weights.sha256:
         return _fetch(weights)
@@ -122,12 +122,3 @@ def load_script(file: Path, what: str) -> Any:
         raise LifelikeError(
             ErrorCode.INVALID_FILE, f"{what} {file} cannot be read ({reason}).", "Give a TorchScript file."
         ) from error
-
-
-def sha256_of(file: Path) -> str:
-    """Of its contents, read in parts."""
-    digest = hashlib.sha256()
-    with file.open("rb") as opened:
-        while part := opened.read(1 << 20):
-            digest.update(part)
-    return digest.hexdigest()

@@ -10,6 +10,7 @@ from typing import Any
 import cattrs
 
 from lifelike.evaluation.report import FORMAT, Report
+from lifelike.whole_files import write_whole
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 LARGEST_BYTES = 512 * 2**20
@@ -70,14 +71,9 @@ def write_text(file: Path, text: str) -> None:
     Raises:
         LifelikeError: INVALID_FILE where it cannot be written.
     """
-    partial = file.with_name(f".{file.name}.partial")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, "utf-8")
-        partial.replace(file)
+        write_whole(file, text.encode())
     except OSError as error:
         raise LifelikeError(
-            ErrorCode.INVALID_FILE, f"{file} cannot be written ({error.strerror}).", "Choose another --report folder."
+            ErrorCode.INVALID_FILE, f"{file} cannot be written ({error.strerror}).", "Name another place for it."
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)

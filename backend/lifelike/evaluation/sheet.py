@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from lifelike.evaluation.evaluate import show
 from lifelike.evaluation.material import INPUT, TRUTH, Material
 from lifelike.evaluation.subjects import Producer
+from lifelike.whole_files import written_whole
 
 GAP = 4
 CAPTION = 14
@@ -45,13 +46,8 @@ def draw_sheet(
     for column in range(columns):
         for place, word in enumerate(words.values()):
             draw.text((column * block + place * side + 4, 1), word, fill="black")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        sheet.save(partial, "PNG")
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(file) as unfinished:
+        sheet.save(unfinished, "PNG")
 
 
 def _tile(picture: NDArray[np.uint8], side: int) -> Image.Image:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from lifelike.execution.kernels.interface import Kernels
 from lifelike.execution.library import library_folder
 from lifelike.execution.precision import Precision
 from lifelike.execution.threads import alone
+from lifelike.whole_files import write_whole
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.locations import cache_dir
 
@@ -108,10 +109,5 @@ def _read(file: Path) -> dict[str, float]:
 
 
 def _write(file: Path, known: dict[str, float]) -> None:
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        temporary.replace(file)
-    except OSError:
-        temporary.unlink(missing_ok=True)  # it will be measured at every start
+    with suppress(OSError):  # it will be measured at every start
+        write_whole(file, json.dumps(known, indent=1).encode())

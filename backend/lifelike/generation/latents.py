@@ -10,9 +10,9 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-from lifelike.bundles.file import bundle_sha256
 from lifelike.generation.space import Space
 from lifelike.networks.stylegan2 import GeneratorSettings
+from lifelike.whole_files import file_sha256
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 LARGEST_SEED = 2**32 - 1
@@ -101,7 +101,7 @@ def read_latents(file: Path, settings: GeneratorSettings, space: Space | None = 
             what = f"The latents of {file} have values that are not finite."
             raise LifelikeError(ErrorCode.INVALID_FILE, what, "Give finite numbers.")
     names = tuple(f"latent{index:04d}" for index in range(len(values)))
-    origin = {"latents": file.name, "sha256": bundle_sha256(file), "shape": [*values.shape]}
+    origin = {"latents": file.name, "sha256": file_sha256(file), "shape": [*values.shape]}
     return Latents(values, found, names, origin)
 
 

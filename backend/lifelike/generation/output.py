@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from lifelike.imaging.files import write_picture
+from lifelike.whole_files import written_whole
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Encoding
 
@@ -87,8 +87,6 @@ def write_raw(file: Path, shape: tuple[int, ...], pictures: Iterable[Tensor]) ->
             opened.write(np.ascontiguousarray(batch.numpy(), "<f4").data)
             done += len(batch)
             yield done
-        opened.flush()
-        os.fsync(opened.fileno())
 
 
 def write_provenance(folder: Path, values: dict[str, Any]) -> None:
@@ -99,13 +97,10 @@ def write_provenance(folder: Path, values: dict[str, Any]) -> None:
 
 @contextmanager
 def _replacing(file: Path) -> Iterator[Path]:
-    """A name in the same folder to write to, which takes the file's place when all went well."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    """`written_whole`, whose errors are LifelikeError INVALID_FILE."""
     try:
-        yield unfinished
-        unfinished.replace(file)
+        with written_whole(file) as unfinished:
+            yield unfinished
     except OSError as error:
         what = f"{file} could not be written ({error.strerror or error})."
         raise LifelikeError(ErrorCode.INVALID_FILE, what, "Free some space, or choose another folder.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)

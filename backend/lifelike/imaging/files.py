@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image
 from lifelike.imaging.colour import to_display
 from lifelike.imaging.decoding import Unreadable, decode
 from lifelike.imaging.views import srgb_decoded
+from lifelike.whole_files import written_whole
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Array, Encoding, Frame, Source
 
@@ -152,19 +152,12 @@ def _linear(pixels: Array, encoding: Encoding) -> Array:
 
 @contextmanager
 def _replacing(path: Path, force: bool) -> Iterator[Path]:
-    """A name to write to in the same folder; takes the file's place when all went well, vanishes otherwise."""
+    """`written_whole` of what a link points to, unless the file has come to be there meanwhile."""
     target = path.resolve()
-    unfinished = target.with_name(f".{target.stem}.{secrets.token_hex(6)}{target.suffix}")
-    try:
+    with written_whole(target, target.suffix) as unfinished:
         yield unfinished
-        with unfinished.open("rb+") as written:
-            os.fsync(written.fileno())
         if target.exists():
             check_writable(path, force)
-            unfinished.chmod(target.stat().st_mode & 0o7777)
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _save_bytes(path: Path, values: Array) -> None:

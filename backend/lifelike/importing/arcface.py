@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from lifelike.importing.collecting import collect, shapes_of, tensors_in
+from lifelike.importing.collecting import checkpoint_tensors, collect, shapes_of
 from lifelike.importing.found import Contents, Found
 from lifelike.importing.ir_se_keys import trunk_sizes
 from lifelike.importing.refusal import TAKEN, Refused
@@ -20,8 +20,7 @@ def read(contents: Contents) -> Found | None:
     Raises:
         Refused: it is one, but of another trunk or damaged.
     """
-    value = contents.value if isinstance(contents.value, dict) else {}
-    given = tensors_in(value.get("state_dict")) or tensors_in(value)
+    given = checkpoint_tensors(contents.value)
     if "input_layer.0.weight" not in given or "output_layer.3.weight" not in given:
         return None
     widths, blocks = trunk_sizes(given)

@@ -74,3 +74,8 @@ def tensors_in(value: object) -> dict[str, Stored]:
         return {}
     found = {name: entry for name, entry in value.items() if isinstance(name, str) and isinstance(entry, Stored)}
     return under(found, "module.") if found and all(name.startswith("module.") for name in found) else found
+
+
+def checkpoint_tensors(value: object) -> dict[str, Stored]:
+    """The tensors of a training checkpoint, {"state_dict": …, …}, or of a state dict alone, as `tensors_in`."""
+    return tensors_in(value.get("state_dict") if isinstance(value, dict) else None) or tensors_in(value)

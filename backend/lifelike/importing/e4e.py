@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from lifelike.importing.collecting import collect, shapes_of, single, tensors_in, under
+from lifelike.importing.collecting import checkpoint_tensors, collect, shapes_of, single, under
 from lifelike.importing.found import Contents, Found, State
 from lifelike.importing.ir_se_keys import trunk_sizes
 from lifelike.importing.pickled_names import Record
@@ -37,7 +37,7 @@ def read(contents: Contents) -> Found | None:
         Refused: it is one, but of another encoder or damaged.
     """
     value = contents.value if isinstance(contents.value, dict) else {}
-    given = tensors_in(value.get("state_dict")) or tensors_in(value)
+    given = checkpoint_tensors(value)
     encoder, decoder = under(given, "encoder."), under(given, "decoder.")
     if "input_layer.0.weight" not in encoder or "styles.0.linear.weight" not in encoder:
         return None

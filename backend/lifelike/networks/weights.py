@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from lifelike.whole_files import written_whole
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 
@@ -37,15 +38,16 @@ def save_weights(file: Path, network: nn.Module, kind: str, card: dict[str, Any]
     if not isinstance(settings, dict):
         settings = attrs.asdict(settings)
     metadata = {"kind": kind, "settings": json.dumps(settings), "card": json.dumps(card)}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        save_file(tensors, partial, metadata)
-        partial.replace(file)
-    except SafetensorError as error:  # a full disk, among others
-        raise OSError(None, f"{error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    save_tensors(file, tensors, metadata)
+
+
+def save_tensors(file: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file, whole or not at all; errors as `save_weights`."""
+    with written_whole(file) as unfinished:
+        try:
+            save_file(tensors, unfinished, metadata)
+        except SafetensorError as error:  # a full disk, among others
+            raise OSError(None, f"{error}") from error
 
 
 def load_weights(file: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:

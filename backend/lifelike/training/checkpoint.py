@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from lifelike.whole_files import written_whole
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 
@@ -19,19 +19,11 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Raises:
         OSError: the file cannot be written; what was there before still is.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            try:
-                torch.save(state, file)
-            except RuntimeError as error:  # torch's archive writer has no other type for a failed write
-                raise OSError(None, f"{error}") from error
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(path) as unfinished, unfinished.open("wb") as file:
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:  # torch's archive writer has no other type for a failed write
+            raise OSError(None, f"{error}") from error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:

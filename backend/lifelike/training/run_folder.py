@@ -19,6 +19,7 @@ from PIL import Image
 
 from lifelike.training.checkpoint import load_checkpoint, save_checkpoint
 from lifelike.training.settings import differences, read_table, settings_from_table, write_settings
+from lifelike.whole_files import write_whole, written_whole
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 CONFIG = "config.toml"
@@ -110,13 +111,8 @@ class RunFolder:
     def save_sheet(self, pictures: int, sheet: Image.Image) -> Path:
         """Write a sample sheet."""
         file = self.folder / "sheets" / f"{pictures:08d}.png"
-        file.parent.mkdir(exist_ok=True)
-        partial = file.with_name(f".{file.name}.partial")
-        try:
-            sheet.save(partial, format="PNG")
-            partial.replace(file)
-        finally:
-            partial.unlink(missing_ok=True)
+        with written_whole(file) as unfinished:
+            sheet.save(unfinished, format="PNG")
         return file
 
 
@@ -148,9 +144,4 @@ def installed_versions() -> dict[str, str]:
 
 def write_json(file: Path, contents: Any) -> None:
     """Write JSON, whole or not at all."""
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        partial.write_text(json.dumps(contents, indent=1, sort_keys=True) + "\n", "utf-8")
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(file, (json.dumps(contents, indent=1, sort_keys=True) + "\n").encode())

@@ -12,6 +12,8 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
+from lifelike.whole_files import write_whole
+
 
 class Means:
     """Means of named values since the last line; its state goes into checkpoints, so that no line is lost or twice."""
@@ -75,12 +77,7 @@ def drop_later_lines(file: Path, step: int) -> None:
     if not file.exists():
         return
     kept = [line for line in file.read_bytes().splitlines(keepends=True) if _is_kept(line, step)]
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        partial.write_bytes(b"".join(kept))
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(file, b"".join(kept))
 
 
 def _is_kept(line: bytes, step: int) -> bool:

@@ -18,6 +18,7 @@ import attrs
 import cattrs
 from cattrs.errors import ForbiddenExtraKeysError
 
+from lifelike.whole_files import write_whole
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 if sys.version_info >= (3, 11):
@@ -71,12 +72,7 @@ def read_table(file: Path) -> Table:
 
 def write_settings(settings: Any, file: Path) -> None:
     """Write settings as TOML that `read_settings` reads back equal; whole or not at all."""
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        partial.write_text(settings_text(settings), "utf-8")
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(file, settings_text(settings).encode())
 
 
 def settings_text(settings: Any) -> str:

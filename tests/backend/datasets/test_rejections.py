@@ -22,9 +22,9 @@ from lifelike.datasets.preparation.duplicates import Portrait, find_duplicates
 from lifelike.datasets.preparation.examination import Examination, Work, examine, from_json, record_of, to_json
 from lifelike.datasets.preparation.measures import yaw_of
 from lifelike.datasets.preparation.outcome import outcome_of
-from lifelike.datasets.preparation.sources import file_sha256
 from lifelike.datasets.preparation.thresholds import Reason, Thresholds
 from lifelike.faces.alignment import take_portrait, transform_points
+from lifelike.whole_files import file_sha256
 
 RESOLUTION = 128
 LIMITS = Thresholds()

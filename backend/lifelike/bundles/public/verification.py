@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lifelike.bundles.file import bundle_sha256
 from lifelike.bundles.public.entry import PublicFile
+from lifelike.whole_files import file_sha256
 
 
 def difference(path: Path, file: PublicFile) -> str:
@@ -16,5 +16,5 @@ def difference(path: Path, file: PublicFile) -> str:
         return f"it has {size:,} bytes instead of {file.size:,}"
     if not file.sha256:
         return ""
-    found = bundle_sha256(path)
+    found = file_sha256(path)
     return "" if found == file.sha256 else f"its SHA-256 is {found} instead of {file.sha256}"

@@ -15,10 +15,11 @@ from lifelike.datasets.preparation.examination import PICTURES, Examination, Wor
 from lifelike.datasets.preparation.journal import Journal
 from lifelike.datasets.preparation.outcome import Outcome, outcome_of, rejection_line
 from lifelike.datasets.preparation.sheet import SHEET, draw_sheet
-from lifelike.datasets.preparation.sources import Source, file_sha256, find_sources
+from lifelike.datasets.preparation.sources import Source, find_sources
 from lifelike.datasets.preparation.thresholds import Reason, Thresholds
 from lifelike.datasets.preparation.workers import Task, examine_all
 from lifelike.datasets.writing import replace_text, write_records, writing_to
+from lifelike.whole_files import file_sha256
 
 REJECTED = "rejected.jsonl"
 SAVED_EVERY = 15.0
@@ -88,8 +89,10 @@ def _examine_new(plan: Plan, sources: Sequence[Source], journal: Journal, saver:
 
     def new() -> Iterator[Task]:
         for source in sources:
-            sha256 = file_sha256(source.path)
-            if not sha256:
+            try:
+                sha256 = file_sha256(source.path)
+            except OSError:
+                sha256 = ""
                 journal.add(Examination(source.name, "", reason=Reason.UNREADABLE, detail="cannot be opened"))
             if not sha256 or journal.knows(source.name, sha256):
                 step()

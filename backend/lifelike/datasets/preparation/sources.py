@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -62,15 +61,3 @@ def _prefixes(places: Sequence[Path]) -> list[str]:
             length += 1
         prefixes.append("/".join(own[-length:]).lstrip("/") or "root")
     return prefixes
-
-
-def file_sha256(path: Path) -> str:
-    """Of a file's content, "" where it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    except OSError:
-        return ""
-    return digest.hexdigest()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,7 @@ from attrs import field, frozen
 
 from lifelike.datasets.indexes import OWN
 from lifelike.datasets.record import LOOKS, from_line
+from lifelike.whole_files import file_sha256
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.shots import ShotSettings
 
@@ -61,8 +61,8 @@ class RenderPlan:
         values.pop("seed")
         values.pop("resolution")
         return values | {
-            "scenes": {scene.name: file_hash(scene) for scene in self.scenes},
-            "hook": {self.hook.name: file_hash(self.hook)} if self.hook else {},
+            "scenes": {scene.name: file_sha256(scene) for scene in self.scenes},
+            "hook": {self.hook.name: file_sha256(self.hook)} if self.hook else {},
             "options": dict(self.options),
             "texts": list(self.texts),
             "looks": list(self.looks),
@@ -122,15 +122,6 @@ def _check_scene(scene: Path) -> None:
         ) from error
     if not start.startswith(_STARTS):
         raise LifelikeError(ErrorCode.INVALID_FILE, f"{scene} is no .blend file.", "Name a scene saved by Blender.")
-
-
-def file_hash(file: Path) -> str:
-    """SHA-256 of a file's content, 64 hexadecimal digits."""
-    with file.open("rb") as opened:
-        digest = hashlib.sha256()
-        while block := opened.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def picture_name(shot: int, look: str) -> str:

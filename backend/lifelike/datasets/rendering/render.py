@@ -23,13 +23,13 @@ from lifelike.datasets.rendering.blender import Blender
 from lifelike.datasets.rendering.plan import (
     REJECTED,
     RenderPlan,
-    file_hash,
     picture_name,
     shots_done,
 )
 from lifelike.datasets.rendering.process import Locate
 from lifelike.datasets.storage import FolderStorage
 from lifelike.datasets.writing import append_line, append_record, replace_text, store_picture, writing_to
+from lifelike.whole_files import file_sha256
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Array
 
@@ -90,7 +90,7 @@ def render_dataset(
         on_shot(tally)
         if not numbers:
             return tally
-        hashes = {scene: file_hash(scene) for scene in plan.scenes}
+        hashes = {scene: file_sha256(scene) for scene in plan.scenes}
         with _scratch(folder) as scratch, working(plan, blender, numbers, scratch, jobs, shot_seconds, locate) as work:
             useless = 0
             for result in work:

@@ -24,6 +24,7 @@ from lifelike.evaluation.ablation.trainings import Trainings
 from lifelike.evaluation.ablation.variants import Variant, read_variants
 from lifelike.evaluation.report_file import write_text
 from lifelike.evaluation.subjects import BundleProducer, Producer
+from lifelike.whole_files import write_whole
 from lifelike_protocol.messages import Method
 
 
@@ -77,9 +78,7 @@ def _producer(variant: Variant, bundle: Bundle) -> Producer:
 def _write(folder: Path, table: AblationTable, columns: list) -> None:
     encoded = io.BytesIO()
     draw_columns(columns).save(encoded, "PNG")
-    partial = folder / ".sheet.png.partial"
-    partial.write_bytes(encoded.getvalue())
-    partial.replace(folder / "sheet.png")
+    write_whole(folder / "sheet.png", encoded.getvalue())
     address = f"data:image/png;base64,{base64.b64encode(encoded.getvalue()).decode()}"
     write_text(folder / "ablation.json", json.dumps(as_json(table), indent=1, allow_nan=False) + "\n")
     write_text(folder / "ablation.md", as_markdown(table))
