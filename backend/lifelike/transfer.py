@@ -64,7 +64,8 @@ class Transfer:
             [N3RR] float32, −1…1, on the CPU.
 
         Raises:
-            LifelikeError: INVALID_SETTING for a strength outside 0…1.
+            LifelikeError: INVALID_SETTING for a strength outside 0…1; INVALID_BUNDLE where the networks give values that
+                are not finite.
         """
         if not 0.0 <= strength <= 1.0:
             raise LifelikeError(
@@ -81,7 +82,14 @@ class Transfer:
             made = restore(made, residual, regions, restoration) if restoring and regions else made + residual
         if self.bundle.single:
             made = portraits.to(made.device).lerp(made, strength)
-        return made.clamp(-1, 1).cpu()
+        made = made.cpu()
+        if not made.isfinite().all():
+            raise LifelikeError(
+                ErrorCode.INVALID_BUNDLE,
+                f"The networks of the bundle {self.bundle.card.name} gave values that are not finite.",
+                "Choose another bundle, or start the backend with --precision fp32.",
+            )
+        return made.clamp(-1, 1)
 
     def method(self, wished: Method) -> Method:
         """DECODE or DIFFERENCE, where BUNDLE takes the card's; a bundle in single-generator mode can only decode."""

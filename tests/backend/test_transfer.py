@@ -41,6 +41,16 @@ def test_the_cards_method_is_the_default(portraits: torch.Tensor) -> None:
     assert torch.equal(transfer_portraits(bundle, portraits), transfer_portraits(bundle, portraits, bundle.card.method))
 
 
+def test_values_that_are_not_finite_are_no_picture(portraits: torch.Tensor) -> None:
+    bundle = small_bundle()
+    latent = invert(bundle, portraits)
+    bundle.photo.synthesis.state_dict()["b64.torgb.bias"].fill_(torch.nan)
+    with pytest.raises(LifelikeError, match="not finite") as caught:
+        Transfer(bundle).apply(portraits, latent)
+    assert caught.value.code is ErrorCode.INVALID_BUNDLE
+    assert bundle.card.name in caught.value.what
+
+
 def test_strength_leads_from_the_input_to_the_photo_look(portraits: torch.Tensor) -> None:
     bundle = small_bundle()
     changes = [

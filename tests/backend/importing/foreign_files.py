@@ -31,11 +31,13 @@ FILTER = TAPS.outer(TAPS)
 
 
 def seeded(network: nn.Module, seed: int = 0) -> nn.Module:
-    """The network with every floating-point tensor drawn anew, so that no two are alike."""
+    """The network with every floating-point tensor drawn anew, so that no two are alike; variances are positive."""
     drawn = torch.Generator().manual_seed(seed)
-    for value in network.state_dict().values():
+    for name, value in network.state_dict().items():
         if value.is_floating_point():
             value.copy_(torch.randn(value.shape, generator=drawn))
+            if name.endswith("running_var"):
+                value.abs_().add_(0.1)
     return network.eval().requires_grad_(False)
 
 
