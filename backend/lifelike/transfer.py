@@ -64,8 +64,8 @@ class Transfer:
             [N3RR] float32, −1…1, on the CPU.
 
         Raises:
-            LifelikeError: INVALID_SETTING for a strength outside 0…1; INVALID_BUNDLE where the networks give values that
-                are not finite.
+            LifelikeError: INVALID_SETTING for a strength outside 0…1; INVALID_BUNDLE where the networks' values are
+                not finite.
         """
         if not 0.0 <= strength <= 1.0:
             raise LifelikeError(

@@ -40,10 +40,15 @@ def test_the_new_content_takes_the_old_one_s_place(
 def test_what_was_there_stays_while_and_after_a_writing_that_fails(tmp_path: Path) -> None:
     file = tmp_path / "file.txt"
     write_whole(file, b"old")
-    with pytest.raises(ZeroDivisionError), written_whole(file) as unfinished:
-        unfinished.write_text("ne")
-        assert file.read_bytes() == b"old"
-        raise ZeroDivisionError
+
+    def write() -> None:
+        with written_whole(file) as unfinished:
+            unfinished.write_text("ne")
+            assert file.read_bytes() == b"old"
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write()
     assert file.read_bytes() == b"old"
     assert names(tmp_path) == ["file.txt"]
 
