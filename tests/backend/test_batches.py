@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from lifelike.batches.lanes import fitting_lanes, in_lanes
-from lifelike.batches.memory import BYTES_PER_PIXEL, Room, frame_bytes, pass_bytes
+from lifelike.batches.memory import BYTES_PER_PIXEL, Room, frame_bytes, network_bytes, pass_bytes
 from lifelike.imaging.files import write_picture
 from lifelike.networks.stylegan2 import GeneratorSettings
 from lifelike_protocol.errors import ErrorCode, LifelikeError
-from lifelike_protocol.messages import Encoding
+from lifelike_protocol.messages import Encoding, Inversion
 
 PATIENCE = 30.0
 """Seconds after which a thread that should have gone on counts as stuck."""
@@ -171,3 +171,13 @@ def test_a_file_that_is_no_picture_takes_nothing(tmp_path: Path) -> None:
 def test_a_pass_takes_more_where_its_maps_are_larger() -> None:
     small, large = GeneratorSettings(256, 32768, 512), GeneratorSettings(1024, 32768, 512)
     assert pass_bytes(large) == 4 * pass_bytes(small)
+
+
+def test_gradients_take_more_than_a_pass_and_tuning_more_than_refinement() -> None:
+    settings = GeneratorSettings(1024, 32768, 512)
+    one_pass, refined, tuned, both = (
+        network_bytes(settings, Inversion(refine, tune)) for refine, tune in ((0, 0), (5, 0), (0, 5), (5, 5))
+    )
+    assert one_pass == pass_bytes(settings)
+    assert 2_400_000_000 < refined < 3_200_000_000, "2.7 GB were measured"
+    assert 4_800_000_000 < tuned == both < 6_000_000_000, "5.1 GB were measured"

@@ -90,11 +90,11 @@ def into(folder: Path, pictures: list[Path]) -> list[Job]:
 
 
 def test_lanes_change_nothing_about_pictures_and_report(
-    wish: Wish, bundle: str, pictures: list[Path], tmp_path: Path, one_thread: None
+    wish: Wish, pictures: list[Path], tmp_path: Path, one_thread: None
 ) -> None:
     entries = {}
     for lanes in (1, 3):
-        with in_this_process("cpu", None, lanes, PICTURES, bundle) as crew:
+        with in_this_process("cpu", None, lanes, PICTURES, wish.settings) as crew:
             assert crew.lanes == lanes
             entries[lanes] = enhance_all(into(tmp_path / f"with {lanes}", pictures), wish, crew, ROOM)
     for one_by_one, together, picture in zip(entries[1], entries[3], pictures, strict=True):
@@ -109,10 +109,10 @@ def test_lanes_change_nothing_about_pictures_and_report(
         assert (tmp_path / "with 1" / name).read_bytes() == (tmp_path / "with 3" / name).read_bytes()
 
 
-def test_room_for_one_takes_pictures_one_by_one(wish: Wish, bundle: str, pictures: list[Path], tmp_path: Path) -> None:
-    with in_this_process("cpu", 3, None, PICTURES, bundle) as crew:
+def test_room_for_one_takes_pictures_one_by_one(wish: Wish, pictures: list[Path], tmp_path: Path) -> None:
+    with in_this_process("cpu", 3, None, PICTURES, wish.settings) as crew:
         assert crew.lanes == 3
-        assert crew.pass_bytes > 0
+        assert crew.network_bytes > 0
         at_work, most = threading.Semaphore(1), []
 
         def alone(frame: Frame, settings: Settings, report: object) -> Result:
@@ -126,9 +126,9 @@ def test_room_for_one_takes_pictures_one_by_one(wish: Wish, bundle: str, picture
     assert sum("error" in entry for entry in entries) == 1
 
 
-def test_interruption_leaves_only_whole_files(wish: Wish, bundle: str, pictures: list[Path], tmp_path: Path) -> None:
+def test_interruption_leaves_only_whole_files(wish: Wish, pictures: list[Path], tmp_path: Path) -> None:
     jobs = into(tmp_path / "out", pictures)
-    with in_this_process("cpu", 2, 2, PICTURES, bundle) as crew:
+    with in_this_process("cpu", 2, 2, PICTURES, wish.settings) as crew:
         begun = []
 
         def interrupted(frame: Frame, settings: Settings, report: Report) -> Result:
@@ -149,10 +149,10 @@ def test_interruption_leaves_only_whole_files(wish: Wish, bundle: str, pictures:
         assert read_picture(path).pixels.shape == (SIDE, SIDE, 3)
 
 
-def test_threads_are_shared_among_lanes_and_given_back(bundle: str) -> None:
+def test_threads_are_shared_among_lanes_and_given_back(wish: Wish) -> None:
     before = torch.get_num_threads()
     shares = []
-    with in_this_process("cpu", 4, 2, PICTURES, bundle) as crew:
+    with in_this_process("cpu", 4, 2, PICTURES, wish.settings) as crew:
         lane = threading.Thread(target=lambda: (crew.enter(), shares.append(torch.get_num_threads())))
         lane.start()
         lane.join()

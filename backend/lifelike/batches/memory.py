@@ -15,6 +15,7 @@ from lifelike.failures import cancelled
 
 if TYPE_CHECKING:
     from lifelike.networks.stylegan2 import GeneratorSettings
+    from lifelike_protocol.messages import Inversion
 
 BYTES_PER_PIXEL = 100
 """Of a frame, with everything the pipeline makes of it, at the peak; measured: 91 for RGBA of 32-bit floats, 47 for
@@ -22,6 +23,11 @@ RGBA of 8 bits, with one face."""
 ACTIVATIONS = 10
 """Maps as large as a generator's largest that a pass takes the memory of; measured, without compiled kernels: 9.7 in
 configuration F at 256 pixels, 5.5 at 512."""
+REFINING = (150 << 20, 10)
+TUNING = (200 << 20, 19)
+"""Bytes in any case, and how many times all maps of a pass of 32-bit floats, that a refinement or tuning takes the
+memory of: the maps are kept for the gradients; measured: 180 and 314 MB in the built-in bundle, 2.7 and 5.1 GB in
+configuration F at 1024 pixels."""
 SHARE = 0.5
 """Of the memory that is free when a batch begins: the rest is for others."""
 WAIT_SLICE = 0.2
@@ -47,6 +53,15 @@ def pass_bytes(settings: GeneratorSettings) -> int:
     """What the activations of one pass of a generator take, in 32-bit floats."""
     largest = max(settings.channels(resolution) * resolution**2 for resolution in settings.resolutions)
     return ACTIVATIONS * 4 * largest
+
+
+def network_bytes(settings: GeneratorSettings, inversion: Inversion) -> int:
+    """What the networks take of a picture's memory, with all that is kept for gradients where there are any."""
+    if not inversion.refine and not inversion.tune:
+        return pass_bytes(settings)
+    always, times = TUNING if inversion.tune else REFINING
+    maps = sum(settings.channels(resolution) * resolution**2 for resolution in settings.resolutions)
+    return always + times * 4 * maps
 
 
 def free_share() -> int:

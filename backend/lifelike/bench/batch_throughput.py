@@ -63,7 +63,7 @@ def time_batches(
 
 def _enhance(worker: Worker, wish: Wish, pictures: Sequence[Path], folder: Path, lanes: int) -> None:
     jobs = [(picture, folder / picture.name) for picture in pictures]
-    with Path(os.devnull).open("w") as nowhere, crew_of(worker, lanes, len(pictures), wish.settings.bundle) as crew:
+    with Path(os.devnull).open("w") as nowhere, crew_of(worker, lanes, len(pictures), wish.settings) as crew:
         entries = enhance_all(jobs, wish, crew, Room(free_share()), Console(file=nowhere))
     for entry in entries:
         if "error" in entry:

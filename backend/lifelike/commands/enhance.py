@@ -83,7 +83,7 @@ def enhance(
     if connect:
         working = connected(connection_file, jobs, len(planned))
     else:
-        working = in_this_process(device, threads, jobs, len(planned), bundle, precision)
+        working = in_this_process(device, threads, jobs, len(planned), settings, precision)
     with working as crew:
         entries = enhance_all(planned, wish, crew, Room(free_share()))
     if report is not None:

@@ -31,13 +31,13 @@ class Crew:
 
     enhance: may be called by several threads.
     lanes: pictures at a time.
-    pass_bytes: memory that each takes besides its frame.
+    network_bytes: memory that each takes besides its frame.
     enter: called once in each lane's thread.
     """
 
     enhance: Enhance
     lanes: int
-    pass_bytes: int = 0
+    network_bytes: int = 0
     enter: Callable[[], None] = lambda: None
 
 
@@ -98,7 +98,7 @@ def _enhance_one(job: Job, wish: Wish, crew: Crew, room: Room, report: Report, s
     try:
         # Before the work, so that nobody waits for what can't be kept.
         check_writable(target, wish.force)
-        with room.taken(frame_bytes(picture) + crew.pass_bytes, stop):
+        with room.taken(frame_bytes(picture) + crew.network_bytes, stop):
             frame = read_picture(picture)
             if wish.hints:
                 frame = evolve(frame, faces=wish.hints)

@@ -30,7 +30,7 @@ def in_this_process(
     threads: int | None,
     lanes: int | None,
     pictures: int,
-    bundle: str,
+    settings: Settings,
     precision: Precision = Precision.AUTO,
 ) -> Iterator[Crew]:
     """A new worker of this process."""
@@ -38,12 +38,12 @@ def in_this_process(
     from lifelike.worker import Worker
 
     set_threads(threads)
-    with crew_of(Worker(device, precision), lanes, pictures, bundle) as crew:
+    with crew_of(Worker(device, precision), lanes, pictures, settings) as crew:
         yield crew
 
 
 @contextmanager
-def crew_of(worker: Worker, lanes: int | None, pictures: int, bundle: str) -> Iterator[Crew]:
+def crew_of(worker: Worker, lanes: int | None, pictures: int, settings: Settings) -> Iterator[Crew]:
     """A worker; each of several lanes gets its share of torch's CPU threads."""
     import torch
 
@@ -62,7 +62,7 @@ def crew_of(worker: Worker, lanes: int | None, pictures: int, bundle: str) -> It
     # OpenMP counts its threads for every thread that calls it.
     enter = partial(torch.set_num_threads, max(1, threads // lanes))
     try:
-        yield Crew(enhance, lanes, _pass_bytes(bundle) if worker.device == "cpu" else 0, enter)
+        yield Crew(enhance, lanes, _network_bytes(settings) if worker.device == "cpu" else 0, enter)
     finally:
         torch.set_num_threads(threads)
 
@@ -77,13 +77,13 @@ def _pass_on(report: Report, progress: Progress) -> None:
     report(progress.stage, progress.fraction)
 
 
-def _pass_bytes(bundle: str) -> int:
+def _network_bytes(settings: Settings) -> int:
     """What the networks take beside a frame; 0 for a bundle that can't be read, which loading it explains."""
-    from lifelike.batches.memory import pass_bytes
+    from lifelike.batches.memory import network_bytes
     from lifelike.bundles import find_bundle, read_card
 
     try:
-        return pass_bytes(read_card(find_bundle(bundle)).generator)
+        return network_bytes(read_card(find_bundle(settings.bundle)).generator, settings.inversion)
     except LifelikeError:
         return 0
 
