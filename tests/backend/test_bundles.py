@@ -173,6 +173,23 @@ def test_bundles_are_found_by_name_and_by_path(
     assert "mine" in caught.value.remedy
 
 
+@pytest.mark.parametrize("named", ["./{}", "{}", "../{here}/{}"])
+def test_a_file_of_this_folder_is_a_path(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    bundle.save(tmp_path / "mine.safetensors")
+    monkeypatch.chdir(tmp_path)
+    assert find_bundle(named.format("mine.safetensors", here=tmp_path.name)).samefile("mine.safetensors")
+
+
+def test_a_bare_name_is_no_folder_of_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_bundle("./mine").samefile("mine")
+    with pytest.raises(LifelikeError, match="no bundle 'mine'"):
+        find_bundle("mine")
+
+
 def test_a_failed_save_leaves_the_old_bundle(bundle: Bundle, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = file.read_bytes()
     monkeypatch.setattr("lifelike.networks.weights.save_file", lambda *_: (_ for _ in ()).throw(OSError("disk full")))

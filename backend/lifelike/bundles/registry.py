@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -86,7 +87,7 @@ def remove_bundle(path: Path) -> tuple[str, ...]:
 
 
 def find_bundle(name_or_path: str) -> Path:
-    """The place of a bundle.
+    """The place of a bundle: a path has a folder in it ("./mine") or ends in .safetensors.
 
     Raises:
         LifelikeError: UNKNOWN_BUNDLE when there is none of that name and no such path.
@@ -95,7 +96,7 @@ def find_bundle(name_or_path: str) -> Path:
     if name_or_path in paths:
         return paths[name_or_path]
     path = Path(name_or_path).expanduser()
-    if len(path.parts) > 1 and path.exists():
+    if (os.path.dirname(name_or_path) or path.suffix == ".safetensors") and path.exists():  # noqa: PTH120 - Path drops "./"
         return path
     known = ", ".join(paths) or "none"
     raise LifelikeError(
