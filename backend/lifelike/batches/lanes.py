@@ -58,9 +58,10 @@ def in_lanes(
         for future in [pool.submit(work, item) for item in items]:
             yield _outcome(future)
     finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # first, or whoever stops would begin the next
         stop.set()
         started.abort()
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown()
 
 
 def _outcome(future: Future[Outcome]) -> Outcome:

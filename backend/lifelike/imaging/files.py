@@ -29,6 +29,8 @@ DEPTHS = {
 }
 """What each kind of file can hold."""
 JPEG_QUALITY = 95
+PNG_LEVEL = 1
+"""What Blender's own 15 % comes to. 4 takes half as long again for files a sixth smaller."""
 
 
 def read_picture(path: Path | str) -> Frame:
@@ -168,7 +170,7 @@ def _save_bytes(path: Path, values: Array) -> None:
             values = (values[:, :, :3].astype(np.uint16) * values[:, :, 3:] // 255).astype(np.uint8)
         Image.fromarray(values).save(path, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
     elif path.suffix.lower() == ".png":
-        Image.fromarray(values).save(path, format="PNG", compress_level=4)
+        Image.fromarray(values).save(path, format="PNG", compress_level=PNG_LEVEL)
     else:
         Image.fromarray(values).save(path, format="TIFF", compression="tiff_deflate")
 
