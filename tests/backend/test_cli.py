@@ -98,6 +98,9 @@ def test_enhance_tells_what_its_pictures_are_bound_to(lifelike, picture: Path, l
     assert entry["provenance"]["non_commercial"] is True
     assert entry["provenance"]["licence"] == "CC-BY-NC-4.0"
     assert entry["provenance"]["citation"] == "First work\nSecond work"
+    described = json.loads(Image.open(entry["output"]).info["Description"])
+    assert {**entry["provenance"], "bundle": described["bundle"]} == described, "a picture tells its own terms"
+    assert "/" not in described["bundle"], "the person's folders are nobody's business"
 
 
 def test_options_of_the_inversion_become_settings(lifelike, picture: Path, landmarks: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -356,3 +357,26 @@ def test_blenders_own_multilayer_file_shows_its_combined_pass(tmp_path):
     assert layers.encoding.kind == "scene_linear"
     np.testing.assert_allclose(layers.pixels[:, :, :3], plain.pixels[:, :, :3], atol=1e-4)
     assert plain.pixels[:, :, :3].std() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [
+        *((f"a{end}", "uint8") for end in (".png", ".jpg", ".tif")),
+        ("a.png", "uint16"),
+        ("a.tiff", "uint16"),
+        ("a.tiff", "float"),
+        ("a.exr", "half"),
+    ],
+)
+def test_a_description_is_kept_in_the_file(tmp_path, name, depth):
+    told = json.dumps({"licence": "CC-BY-NC-4.0", "citation": "Žeňa\n2024"})
+    path = tmp_path / name
+    write_picture(path, colours(), Encoding(), depth=depth, description=told)
+    spec = oiio.ImageInput.open(str(path)).spec()
+    assert spec.getattribute("ImageDescription") == told
+    assert spec.getattribute("Software") == "Lifelike"
+    plain = tmp_path / f"plain {name}"
+    write_picture(plain, colours(), Encoding(), depth=depth)
+    assert np.array_equal(read_picture(path).pixels, read_picture(plain).pixels)
+    assert oiio.ImageInput.open(str(plain)).spec().getattribute("ImageDescription") is None

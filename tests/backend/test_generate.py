@@ -140,13 +140,16 @@ def test_an_exact_bundle_makes_the_pictures_of_the_published_code(
 
 
 def test_provenance_tells_how_to_make_them_again(generate, file: Path) -> None:
-    values = json.loads((generate("--seeds", "2", "--truncation", "0.5") / "provenance.json").read_text("utf-8"))
+    folder = generate("--seeds", "2", "--truncation", "0.5")
+    values = json.loads((folder / "provenance.json").read_text("utf-8"))
     assert values["bundle"] == "small"
     assert values["bundle_sha256"] == bundle_sha256(file)
     assert (values["seeds"], values["truncation"], values["look"]) == ("2", 0.5, "photo")
     assert values["files"] == ["seed0002.png"]
     assert values["licence"] == "CC0-1.0"
     assert values["non_commercial"] is False
+    del values["files"]
+    assert json.loads(Image.open(folder / "seed0002.png").info["Description"]) == values
 
 
 def test_what_is_there_is_not_overwritten(generate) -> None:

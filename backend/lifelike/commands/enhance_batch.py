@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from lifelike.batches.lanes import in_lanes
 from lifelike.batches.memory import Room, frame_bytes
-from lifelike.commands.enhance_report import failure, success
+from lifelike.commands.enhance_report import described, failure, success
 from lifelike.failures import cancelled, explain
 from lifelike_protocol.messages import FaceHint, Frame, Result, Settings, Stage
 
@@ -105,7 +105,9 @@ def _enhance_one(job: Job, wish: Wish, crew: Crew, room: Room, report: Report, s
             result = crew.enhance(frame, wish.settings, report)
             if stop.is_set():
                 raise cancelled()
-            write_picture(target, result.pixels, result.encoding, force=wish.force)
+            write_picture(
+                target, result.pixels, result.encoding, force=wish.force, description=described(result.provenance)
+            )
     except Exception as error:
         failed = explain(error)
         told = str(failed) if str(picture) in failed.what else f"{picture}: {failed}"

@@ -26,6 +26,11 @@ def success(picture: Path, output: Path, result: Result) -> dict[str, Any]:
     }
 
 
+def described(made_by: Provenance) -> str:
+    """The provenance as one line of ASCII, for a picture's own metadata; of a bundle's path the name alone."""
+    return json.dumps({**asdict(made_by), "bundle": Path(made_by.bundle).name}, default=str)
+
+
 def failure(picture: Path, error: LifelikeError) -> dict[str, Any]:
     """Why one picture was not done."""
     return {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,7 +58,7 @@ def generate(
     from lifelike.execution.precision import Precision
     from lifelike.generation.generate import generate_pictures
     from lifelike.generation.latents import drawn_latents, read_latents
-    from lifelike.generation.output import PROVENANCE_FILE, RAW_FILE, check_folder, check_room
+    from lifelike.generation.output import PROVENANCE_FILE, RAW_FILE, check_folder, check_room, write_provenance
 
     if bool(seeds) == (latents is not None):
         what = "Either --seeds or --latents must be given" + (", not both." if seeds else ".")
@@ -81,8 +82,11 @@ def generate(
     _tell(Console(stderr=True, soft_wrap=True), found, chosen, space is None)
     acceleration = Acceleration(found.to(device), Precision.FP32)
     pictures = generate_pictures(found.photo, chosen, truncation, acceleration.refresh)
-    _write(pictures, _shape(chosen, card.resolution), output, files, raw, force)
-    _provenance(found, chosen, output, files, {"truncation": truncation, "look": look.value, "device": device})
+    made_by = _provenance(found, chosen, {"truncation": truncation, "look": look.value, "device": device})
+    _write(pictures, _shape(chosen, card.resolution), output, files, raw, force, made_by)
+    write_provenance(output, {**made_by, "files": files})
+    if card.non_commercial:
+        print(f"For non-commercial use alone: {card.licence}")
 
 
 def _shape(latents: Latents, side: int) -> tuple[int, int, int, int]:
@@ -103,7 +107,13 @@ def _tell(console: Console, bundle: Bundle, latents: Latents, unsaid: bool) -> N
 
 
 def _write(
-    pictures: Iterator[Tensor], shape: tuple[int, int, int, int], folder: Path, files: list[str], raw: bool, force: bool
+    pictures: Iterator[Tensor],
+    shape: tuple[int, int, int, int],
+    folder: Path,
+    files: list[str],
+    raw: bool,
+    force: bool,
+    made_by: dict[str, Any],
 ) -> None:
     from lifelike.generation.output import write_pictures, write_raw
 
@@ -113,31 +123,24 @@ def _write(
             for done in write_raw(folder / files[0], shape, pictures):
                 progress.update(task, completed=done)
         else:
-            for _ in write_pictures(folder, files, pictures, force):
+            for _ in write_pictures(folder, files, pictures, force, json.dumps(made_by)):
                 progress.advance(task)
     print(f"{folder}: {shape[0]} pictures of {shape[-1]} pixels" + (", raw" if raw else ""))
 
 
-def _provenance(bundle: Bundle, latents: Latents, folder: Path, files: list[str], how: dict[str, Any]) -> None:
-    from lifelike.generation.output import write_provenance
+def _provenance(bundle: Bundle, latents: Latents, how: dict[str, Any]) -> dict[str, Any]:
     from lifelike.worker import versions
 
     card = bundle.card
-    write_provenance(
-        folder,
-        {
-            "bundle": card.name,
-            "bundle_sha256": bundle.sha256,
-            "licence": card.licence,
-            "non_commercial": card.non_commercial,
-            "citation": card.citation,
-            **latents.origin,
-            "space": latents.space.value,
-            **how,
-            "noise": "const",
-            "files": files,
-            "versions": dict(versions()),
-        },
-    )
-    if card.non_commercial:
-        print(f"For non-commercial use alone: {card.licence}")
+    return {
+        "bundle": card.name,
+        "bundle_sha256": bundle.sha256,
+        "licence": card.licence,
+        "non_commercial": card.non_commercial,
+        "citation": card.citation,
+        **latents.origin,
+        "space": latents.space.value,
+        **how,
+        "noise": "const",
+        "versions": dict(versions()),
+    }

@@ -42,11 +42,14 @@ def check_folder(folder: Path, names: Iterable[str], force: bool) -> None:
         raise LifelikeError(ErrorCode.INVALID_FILE, what, "Name another folder with -o, or overwrite with --force.")
 
 
-def write_pictures(folder: Path, names: Iterable[str], pictures: Iterable[Tensor], force: bool) -> Iterator[Path]:
+def write_pictures(
+    folder: Path, names: Iterable[str], pictures: Iterable[Tensor], force: bool, description: str = ""
+) -> Iterator[Path]:
     """Write each picture to a PNG file of its name and give its path back.
 
     Args:
         pictures: batches [N3RR], −1…1, clipped here.
+        description: as `write_picture`'s.
 
     Raises:
         LifelikeError: INVALID_FILE.
@@ -54,7 +57,7 @@ def write_pictures(folder: Path, names: Iterable[str], pictures: Iterable[Tensor
     each = (picture for batch in pictures for picture in batch)
     for name, picture in zip(names, each, strict=True):
         levels = ((picture.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).contiguous().numpy()
-        write_picture(folder / name, levels, Encoding(), force)
+        write_picture(folder / name, levels, Encoding(), force, description=description)
         yield folder / name
 
 

@@ -7,10 +7,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
-from PIL import Image
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngInfo
 
 from lifelike.imaging.colour import to_display
 from lifelike.imaging.decoding import Unreadable, decode
@@ -61,7 +63,14 @@ def read_picture(path: Path | str) -> Frame:
     return Frame(decoded.pixels, Encoding("scene_linear" if decoded.linear else "display"), source=Source(path.name))
 
 
-def write_picture(path: Path | str, pixels: Array, encoding: Encoding, force: bool = False, depth: str = "") -> None:
+def write_picture(
+    path: Path | str,
+    pixels: Array,
+    encoding: Encoding,
+    force: bool = False,
+    depth: str = "",
+    description: str = "",
+) -> None:
     """Writes a picture in the format of the file's name; the file appears whole or not at all.
 
     Scene-linear pixels go through their view into PNG, JPEG and 8 or 16 bit TIFF; display-referred ones become
@@ -73,6 +82,7 @@ def write_picture(path: Path | str, pixels: Array, encoding: Encoding, force: bo
         encoding: what they mean.
         force: overwrite a file that is there.
         depth: "uint8", "uint16", "half" or "float"; by default the least that loses nothing.
+        description: ASCII, kept in the file's own metadata: "Description" of a PNG, else "ImageDescription".
 
     Raises:
         LifelikeError: INVALID_FILE where the file exists and `force` is not set, cannot be written, or has an
@@ -91,9 +101,9 @@ def write_picture(path: Path | str, pixels: Array, encoding: Encoding, force: bo
     try:
         with _replacing(path, force) as unfinished:
             if depth == "uint8":
-                _save_bytes(unfinished, values)
+                _save_bytes(unfinished, values, description)
             else:
-                _save_fine(unfinished, values, depth)
+                _save_fine(unfinished, values, depth, description)
     except OSError as failure:
         reason = os.strerror(failure.errno) if failure.errno else failure
         raise _refusal(
@@ -162,20 +172,41 @@ def _replacing(path: Path, force: bool) -> Iterator[Path]:
             check_writable(path, force)
 
 
-def _save_bytes(path: Path, values: Array) -> None:
+def _save_bytes(path: Path, values: Array, description: str) -> None:
     if values.dtype != np.uint8:
         values = np.rint(values * 255).astype(np.uint8)
     if path.suffix.lower() in (".jpg", ".jpeg"):
         if values.shape[2] == 4:
             values = (values[:, :, :3].astype(np.uint16) * values[:, :, 3:] // 255).astype(np.uint8)
-        Image.fromarray(values).save(path, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
+        options: dict[str, Any] = {
+            "format": "JPEG",
+            "quality": JPEG_QUALITY,
+            "subsampling": 0,
+            "exif": _exif(description),
+        }
     elif path.suffix.lower() == ".png":
-        Image.fromarray(values).save(path, format="PNG", compress_level=PNG_LEVEL)
+        texts = PngInfo()
+        for key, text in _told(description).items():
+            texts.add_text(key.removeprefix("Image"), text)
+        options = {"format": "PNG", "compress_level": PNG_LEVEL, "pnginfo": texts}
     else:
-        Image.fromarray(values).save(path, format="TIFF", compression="tiff_deflate")
+        options = {"format": "TIFF", "compression": "tiff_deflate", "exif": _exif(description)}
+    Image.fromarray(values).save(path, **options)
 
 
-def _save_fine(path: Path, values: Array, depth: str) -> None:
+def _told(description: str) -> dict[str, str]:
+    """The names are those of EXIF and of OpenImageIO, which turns them into each format's own."""
+    return {"Software": "Lifelike", "ImageDescription": description} if description else {}
+
+
+def _exif(description: str) -> Image.Exif:
+    exif = Image.Exif()
+    for key, text in _told(description).items():
+        exif[ExifTags.Base[key]] = text
+    return exif
+
+
+def _save_fine(path: Path, values: Array, depth: str, description: str) -> None:
     if depth == "uint16":
         values = np.rint((values / np.float32(255) if values.dtype == np.uint8 else values) * 65535).astype(np.uint16)
     elif depth == "half":
@@ -188,6 +219,8 @@ def _save_fine(path: Path, values: Array, depth: str) -> None:
     spec.attribute("compression", "zip")
     if depth == "uint16":
         spec.attribute("oiio:UnassociatedAlpha", 1)
+    for key, text in _told(description).items():
+        spec.attribute(key, text)
     output = oiio.ImageOutput.create(str(path))
     if output is None:
         raise OSError(f"no writer for {path.suffix}: {oiio.geterror()}")
