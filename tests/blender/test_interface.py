@@ -23,7 +23,15 @@ pytestmark = [
     pytest.mark.timeout(1800),
 ]
 SHOTS = (
-    *("panel_stopped", "panel_working", "panel_result", "panel_failed", "panel_image_editor", "panel_render"),
+    *(
+        "panel_stopped",
+        "panel_inversion",
+        "panel_working",
+        "panel_result",
+        "panel_failed",
+        "panel_image_editor",
+        "panel_render",
+    ),
     *("interface", "preferences"),
 )
 
@@ -90,6 +98,19 @@ def test_quitting_at_work_ends_cleanly_and_takes_the_backend_along(played: dict[
     assert played["quits_while"] == "WORKING"
     assert played["status"] == 0
     assert gone_within(played["backend"], 10.0)
+
+
+def test_inversion_opens_and_closes_at_a_click(played: dict[str, Any]) -> None:
+    from PIL import Image, ImageChops
+
+    closed, opened, again = (
+        Image.open(played["shots"] / f"{name}.png").convert("L").crop((0, 210, 260, 400))
+        for name in ("panel_stopped", "panel_inversion", "panel_closed")
+    )
+    differences = [ImageChops.difference(closed, other).point(lambda v: v > 20 and 255) for other in (opened, again)]
+    changed, back = (sum(one.histogram()[255:]) for one in differences)
+    assert changed > 2000
+    assert back < changed / 10
 
 
 @pytest.mark.parametrize("name", SHOTS)

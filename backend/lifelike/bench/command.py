@@ -15,13 +15,14 @@ from lifelike.bench.batch_throughput import time_batches
 from lifelike.bench.clock import Clock
 from lifelike.bench.contestants import Subject, config_f, encoder_subject, generator_subject
 from lifelike.bench.drawn_picture import drawn_picture, upright_landmarks
-from lifelike.bench.figures import Absence, MemoryPeak, Report, Stage, Throughput, Timing
+from lifelike.bench.figures import Absence, MemoryPeak, Report, Stage, Start, Throughput, Timing
 from lifelike.bench.machine import describe
 from lifelike.bench.memory import measure_memory
 from lifelike.bench.network_timings import time_network
 from lifelike.bench.peak import highest, measure_peaks
 from lifelike.bench.picture_stages import time_stages
 from lifelike.bench.reference import kind_of
+from lifelike.bench.starts import measure_starts
 from lifelike.bundles import read_card
 from lifelike.bundles.registry import find_bundle
 from lifelike.commands.enhance_batch import Wish as EnhanceWish
@@ -44,6 +45,7 @@ class Part(str, Enum):
     STAGES = "stages"
     BATCHES = "batches"
     MEMORY = "memory"
+    STARTS = "starts"
 
 
 @frozen
@@ -86,6 +88,8 @@ def carry_out(wish: Wish, told: Told = lambda what: None) -> Report:
         report = with_pictures(report, wish, given, told)
     if Part.MEMORY in wish.parts:
         report = with_memory(report, wish, subjects, clock, told)
+    if Part.STARTS in wish.parts:
+        report = with_starts(report, wish, subjects, told)
     return report
 
 
@@ -175,3 +179,15 @@ def with_memory(report: Report, wish: Wish, subjects: Sequence[Subject], clock: 
         peaks += found
         absent += missing
     return evolve(report, memory=tuple(peaks), absent=report.absent + tuple(absent))
+
+
+def with_starts(report: Report, wish: Wish, subjects: Sequence[Subject], told: Told) -> Report:
+    """Every network's first passes."""
+    starts: list[Start] = []
+    absent: list[Absence] = []
+    for subject in subjects:
+        told(f"starts of {subject.network} {subject.resolution}")
+        found, missing = measure_starts(subject, wish.device, torch.get_num_threads())
+        starts += found
+        absent += missing
+    return evolve(report, starts=tuple(starts), absent=report.absent + tuple(absent))

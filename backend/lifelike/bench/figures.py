@@ -95,6 +95,25 @@ class MemoryPeak:
 
 
 @frozen
+class Start:
+    """The first passes of a network in a fresh process, wall time.
+
+    kind: "plain" (the modules as they are), "first start" (nothing compiled yet; a compiler works meanwhile) or "next
+        start" (compiled code is kept from the first).
+    set_up: seconds before the first pass, weights loaded. first, second: of the passes.
+    ratio: set-up and first pass, to a plain first pass; None where that was not measured.
+    """
+
+    network: str
+    resolution: int
+    kind: str
+    set_up: float
+    first: float
+    second: float
+    ratio: float | None
+
+
+@frozen
 class Report:
     """Everything. machine, settings: what it was measured on and how, by name."""
 
@@ -105,5 +124,6 @@ class Report:
     stages: tuple[Stage, ...] = ()
     throughput: tuple[Throughput, ...] = ()
     memory: tuple[MemoryPeak, ...] = ()
+    starts: tuple[Start, ...] = ()
     absent: tuple[Absence, ...] = ()
     format: str = field(default=FORMAT)

@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +12,9 @@ from attrs import asdict
 from lifelike.bench.clock import Clock
 from lifelike.bench.contestants import Subject, Way, random_bundle, ways
 from lifelike.bench.figures import Absence, MemoryPeak
+from lifelike.bench.fresh_process import ask
 from lifelike.bench.network_timings import REFERENCE
 from lifelike.bench.reference import Reference, kind_of, suits
-from lifelike.networks.encoders import encoder_values
-
-PROCESS_SECONDS = 900.0
 
 
 def measure_memory(
@@ -34,7 +29,9 @@ def measure_memory(
                 reference.seconds()
                 peaks.append(_peak(subject, REFERENCE, {"before": reference.before, "peak": reference.peak_memory()}))
     for way in ways(clock.device):
-        answer = _in_fresh_process(subject, way, clock.device, threads)
+        answer = ask(
+            "lifelike.bench.memory_process", subject, {**asdict(way), "device": clock.device, "threads": threads}
+        )
         if "absent" in answer:
             absent.append(
                 Absence(f"memory of {subject.network} {subject.resolution}, {way.precision}", answer["absent"])
@@ -54,23 +51,3 @@ def _peak(subject: Subject, way: Way, answer: dict[str, Any]) -> MemoryPeak:
         peak=answer["peak"],
         gpu_peak=answer.get("gpu_peak"),
     )
-
-
-def _in_fresh_process(subject: Subject, way: Way, device: str, threads: int) -> dict[str, Any]:
-    encoder = subject.card.encoder
-    request = {
-        "generator": asdict(subject.card.generator) if encoder is None else None,
-        "encoder": None if encoder is None else encoder_values(encoder),
-        **asdict(way),
-        "device": device,
-        "threads": threads,
-    }
-    command = [sys.executable, "-m", "lifelike.bench.memory_process"]
-    try:
-        done = subprocess.run(
-            command, input=json.dumps(request), capture_output=True, text=True, timeout=PROCESS_SECONDS, check=True
-        )
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return {"absent": "Its process did not end well; there may be too little memory."}

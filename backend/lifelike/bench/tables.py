@@ -10,7 +10,7 @@ from attrs import frozen
 from rich.console import Group, RenderableType
 from rich.table import Table as TerminalTable
 
-from lifelike.bench.figures import MemoryPeak, Report, Timing
+from lifelike.bench.figures import MemoryPeak, Report, Start, Timing
 
 NOTHING = ""
 
@@ -27,8 +27,8 @@ class Table:
 
 def tables(report: Report) -> list[Table]:
     """Every part of the report that has anything in it."""
-    made = [_timings(report), _stages(report), _throughput(report), _memory(report), _peaks(report), _absent(report)]
-    return [table for table in made if table.rows]
+    kinds = (_timings, _stages, _throughput, _memory, _starts, _peaks, _absent)
+    return [table for table in (kind(report) for kind in kinds) if table.rows]
 
 
 def _timings(report: Report) -> Table:
@@ -80,6 +80,17 @@ def _memory_peak(peak: MemoryPeak) -> tuple[str, ...]:
     gpu = NOTHING if peak.gpu_peak is None else megabytes(peak.gpu_peak)
     sizes = (megabytes(peak.before), megabytes(peak.peak), megabytes(peak.peak - peak.before), gpu)
     return (f"{peak.network} {peak.resolution}", f"{peak.execution} {peak.precision}", *sizes)
+
+
+def _starts(report: Report) -> Table:
+    heads = ("network", "start", "set-up", "first pass", "second", "ratio")
+    return Table("The first passes of a fresh process", heads, tuple(map(_start, report.starts)), words=2)
+
+
+def _start(start: Start) -> tuple[str, ...]:
+    times = (duration(start.set_up), duration(start.first), duration(start.second))
+    ratio = NOTHING if start.ratio is None else f"{start.ratio:.2f}"
+    return (f"{start.network} {start.resolution}", start.kind, *times, ratio)
 
 
 def _peaks(report: Report) -> Table:

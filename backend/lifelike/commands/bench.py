@@ -26,6 +26,7 @@ class PartName(str, Enum):
     STAGES = "stages"
     BATCHES = "batches"
     MEMORY = "memory"
+    STARTS = "starts"
 
 
 def bench(
@@ -40,7 +41,7 @@ def bench(
     ] = None,
     part: Annotated[list[PartName] | None, Option(help="Measure only this; as often as needed.")] = None,
     rounds: Annotated[int, Option(min=1, help="That count, after one that warms up.")] = 5,
-    quick: Annotated[bool, Option("--quick", help="256 pixels, two rounds, no encoders, no memory.")] = False,
+    quick: Annotated[bool, Option("--quick", help="256 pixels, two rounds, no encoders, memory or starts.")] = False,
     bundle: Annotated[str, Option(help="Whose pictures' way is timed: a name, or a path.")] = "builtin",
     picture: Annotated[
         Path | None, Option(help="A picture with a face. [default: a drawn one, landmarks sent along]")
@@ -61,7 +62,7 @@ def bench(
     set_threads(threads)
     parts = tuple(Part(name.value) for name in part) if part else tuple(Part)
     wish = Wish(
-        parts=tuple(one for one in parts if part or not quick or one is not Part.MEMORY),
+        parts=tuple(one for one in parts if part or not quick or one not in (Part.MEMORY, Part.STARTS)),
         references=tuple(reference or ()),
         resolutions=tuple(resolution or ([QUICK_RESOLUTION] if quick else Wish().resolutions)),
         encoders=not quick,

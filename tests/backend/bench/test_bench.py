@@ -21,6 +21,7 @@ from lifelike.bench.memory import measure_memory
 from lifelike.bench.network_timings import time_network
 from lifelike.bench.peak import count_operations, highest, measure_peaks
 from lifelike.bench.reference import Reference, deviation
+from lifelike.bench.starts import measure_starts
 from lifelike.imaging.files import write_picture
 from lifelike.networks.encoder import EncoderSettings
 from lifelike.networks.stylegan2 import GeneratorSettings
@@ -104,6 +105,16 @@ def test_memory_of_fresh_processes(one_thread: None, checkout: Path, monkeypatch
     for peak in peaks:
         assert 0 < peak.before <= peak.peak
         assert peak.gpu_peak is None
+
+
+def test_starts_of_fresh_processes() -> None:
+    starts, absent = measure_starts(generator_subject(GENERATOR), "cpu", 1)
+    assert absent == []
+    plain, first, following = starts
+    assert [start.kind for start in starts] == ["plain", "first start", "next start"]
+    assert plain.set_up < 0.1 < 10 > plain.first > 0
+    for start in (first, following):
+        assert start.ratio == pytest.approx((start.set_up + start.first) / plain.first)
 
 
 @pytest.mark.parametrize(

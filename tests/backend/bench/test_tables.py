@@ -9,7 +9,7 @@ import cattrs
 from attrs import fields
 from rich.console import Console
 
-from lifelike.bench.figures import Absence, MemoryPeak, Peak, Report, Stage, Throughput, Timing
+from lifelike.bench.figures import Absence, MemoryPeak, Peak, Report, Stage, Start, Throughput, Timing
 from lifelike.bench.report_file import report_text
 from lifelike.bench.tables import as_markdown, duration, for_terminal, tables
 
@@ -25,6 +25,10 @@ REPORT = Report(
     stages=(Stage("decode", 0.025, 0.25), Stage("encode", 0.075, 0.75)),
     throughput=(Throughput(8, 1, 2, 4.0, 2.0, 1.0), Throughput(8, 2, 1, 2.0, 4.0, 2.0)),
     memory=(MemoryPeak("generator", 256, "plain", "fp32", 300_000_000, 700_000_000, None),),
+    starts=(
+        Start("generator", 256, "plain", 0.0, 2.0, 1.8, 1.0),
+        Start("generator", 256, "first start", 0.5, 1.5, 0.2, 1.0),
+    ),
     absent=(Absence("generator 256, accelerated, fp16", "CPUs are slower with it."),),
 )
 
@@ -54,6 +58,7 @@ def test_figures_stand_in_their_columns() -> None:
     assert cells(text, "together")[1] == "100 ms"
     assert cells(text, "2 lanes") == ["2 lanes", "1", "8", "2.00 s", "4.00", "2.00"]
     assert cells(text, "generator 256 | plain fp32 | 300 MB")[2:] == ["300 MB", "700 MB", "400 MB", ""]
+    assert cells(text, "generator 256 | first start")[2:] == ["500 ms", "1.50 s", "200 ms", "1.00"]
     assert text.startswith("processor Abacus, memory 25000 MB, device cpu, rounds 5.")
 
 

@@ -19,7 +19,7 @@ import addon
 import bpy
 
 SHOTS = Path(sys.argv[-1])
-BUTTON = 51  # pixels from the sidebar's top to the middle of the button
+BUTTON, INVERSION = 51, 199  # pixels from the sidebar's top to the middle of the button, and of that panel's header
 if os.environ.get("LIFELIKE_IN_CHROOT"):
     os.environ["PATH"] = os.defpath  # the programs beside this Blender, not the ones that lead here
 SIDEBAR = 620  # pixels of the sidebar's height that the panel takes at most
@@ -52,9 +52,10 @@ class Screen:
         area.tag_redraw()
         yield 0.5
 
-    def press_button(self) -> Steps:
+    def press(self, below: int = BUTTON) -> Steps:
+        """Click in the middle of the sidebar, so many pixels below its top."""
         sidebar = self.sidebar
-        x, y = sidebar.x + sidebar.width // 2 - 20, self.window.height - (sidebar.y + sidebar.height - BUTTON)
+        x, y = sidebar.x + sidebar.width // 2 - 20, self.window.height - (sidebar.y + sidebar.height - below)
         for step in (["mousemove", x - 5, y - 2], ["mousemove", x, y], ["click", 1], ["mousemove", 300, 300]):
             _person(*step)
             yield 0.3
@@ -107,7 +108,11 @@ def _first_picture(screen: Screen) -> Steps:
     from bl_ext.user_default.lifelike.outcome import LAST_RUN
 
     screen.shoot("panel_stopped", screen.sidebar)
-    yield from screen.press_button()
+    yield from screen.press(INVERSION)
+    screen.shoot("panel_inversion", screen.sidebar)
+    yield from screen.press(INVERSION)
+    screen.shoot("panel_closed", screen.sidebar)
+    yield from screen.press()
     yield from _until(lambda: THE_BACKEND.busy, "the button starts nothing", 30.0)
     states, fractions, turns = [], [], 0
     while THE_BACKEND.busy:
@@ -155,7 +160,7 @@ def _frozen_at_work(screen: Screen) -> Steps:
         yield from _until(lambda: THE_BACKEND.state.name == "READY", "the backend is not ready")
         process = THE_BACKEND.pid
         os.kill(process, signal.SIGSTOP)
-        yield from screen.press_button()
+        yield from screen.press()
         yield from _until(lambda: THE_BACKEND.busy, "the button starts nothing", 30.0)
         deadline = time.monotonic() + 120.0
         while THE_BACKEND.job.fraction == 0 and THE_BACKEND.busy and time.monotonic() < deadline:
