@@ -10,6 +10,7 @@ import sys
 
 import torch
 
+from lifelike.execution.room import THIS_PROCESS
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 THREADS_VARIABLE = "LIFELIKE_THREADS"
@@ -57,14 +58,15 @@ def give_memory_back() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    trim_heap()
+    return_freed_memory()
 
 
-def trim_heap() -> None:
-    """Return what the C library keeps of freed memory; it takes milliseconds.
+def return_freed_memory() -> None:
+    """Return what the C library and the networks' arena keep of freed memory; it takes milliseconds.
 
     Pictures of changing sizes leave gaps between what is still in use; without this the process would seem to grow.
     """
+    THIS_PROCESS.give_back()
     if sys.platform == "linux":
         # Only glibc has the call.
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lifelike.bundles.bundle import Bundle
-from lifelike.devices import trim_heap
+from lifelike.devices import return_freed_memory
 from lifelike.execution.block import FusedBlock
 from lifelike.execution.encoder import FusedBottleneck, FusedInput, FusedStyleHead
 from lifelike.execution.gpu import GraphedEncoder, GraphedSynthesis
@@ -91,7 +91,7 @@ class Acceleration:
         if isinstance(self.bundle.identity, ArcFace):
             # In fp32: its figures are told, and are to be the same everywhere.
             fuse_units(self.bundle.identity.body, kernels, half=False)
-        trim_heap()
+        return_freed_memory()
         log.info("the networks run compiled, in %s", self.precision.value)
 
     def _record(self) -> None:

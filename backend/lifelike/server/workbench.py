@@ -9,7 +9,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from lifelike.devices import trim_heap
+from lifelike.devices import return_freed_memory
 from lifelike.failures import cancelled, explain
 from lifelike.pipeline import Listener
 from lifelike.server.jobs import Job, JobQueue
@@ -80,7 +80,7 @@ class Workbench:
             self._outbox.post(Note(job, parts, last=True))
         elif not self._rested:
             # Now the answer has left too, and nobody waits for the few milliseconds this takes.
-            trim_heap()
+            return_freed_memory()
             self._rested = True
         elif unloadable and not self._queue.closed:
             self._worker.unload()
