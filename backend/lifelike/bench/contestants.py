@@ -83,7 +83,11 @@ def random_bundle(subject: Subject) -> Bundle:
 
 @frozen
 class Way:
-    """How a network is run. execution: "plain" or "accelerated"; precision: "fp32", "bf16" or "fp16"."""
+    """How a network is run.
+
+    execution: "plain", "accelerated", or "uncompiled", as on a machine without a compiler.
+    precision: "fp32", "bf16" or "fp16".
+    """
 
     execution: str
     precision: str
@@ -92,6 +96,8 @@ class Way:
 def ways(device: str) -> Iterator[Way]:
     """All of them, refused ones among them."""
     yield Way("plain", "fp32")
+    if device == "cpu":
+        yield Way("uncompiled", "fp32")
     for precision in ("fp32", "bf16", "fp16") if device == "cuda" else ("fp32", "bf16"):
         yield Way("accelerated", precision)
 
@@ -108,6 +114,8 @@ def set_up(bundle: Bundle, way: Way, device: str) -> Bundle | Absence:
     bundle.to(device)
     if way.execution == "plain":
         return bundle
+    if way.execution == "uncompiled":
+        return _uncompiled(bundle)
     try:
         accelerated = _accelerate(bundle, way)
     except LifelikeError as refusal:
@@ -115,6 +123,15 @@ def set_up(bundle: Bundle, way: Way, device: str) -> Bundle | Absence:
     return (
         bundle if accelerated else Absence(f"{way.execution}, {way.precision}", "There are no compiled kernels here.")
     )
+
+
+def _uncompiled(bundle: Bundle) -> Bundle | Absence:
+    from lifelike.execution.acceleration import prepare
+
+    if bundle.encoder is not None:
+        return Absence("uncompiled, fp32", "An encoder runs as it is without a compiler.")
+    prepare(bundle.photo.synthesis, torch.float32)
+    return bundle
 
 
 def _accelerate(bundle: Bundle, way: Way) -> bool:

@@ -24,7 +24,8 @@ class Timing:
     """One network's pass on one picture.
 
     network: "generator", "e4e" or "small encoder". resolution: side of the picture, pixels.
-    execution: "plain" (this project's modules as they are), "accelerated" (as a person gets them) or "reference".
+    execution: "plain" (this project's modules as they are), "uncompiled" (as a person without a compiler gets them),
+        "accelerated" (as one with a compiler or a GPU does) or "reference".
     seconds: median over the rounds; fastest: the least.
     gflop: operations of a pass, counted, in 10⁹. peak_share: of the measured peak of this precision, 0…, above 1 where
         an algorithm needs fewer operations than counted.
