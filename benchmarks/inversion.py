@@ -150,7 +150,9 @@ class Bench:
         networks = [generator.synthesis for generator in (self.bundle.inverted, self.bundle.photo)]
         if reached.change is not None:
             networks = [reached.change.added_to(network) for network in networks]
-        shown, photo = (network(latent.ws, features=latent.features).clamp(-1, 1) for network in networks)
+        shown, photo = (network(latent.ws, features=latent.features) for network in networks)
+        difference = (x + photo - shown).clamp(-1, 1)
+        shown, photo = shown.clamp(-1, 1), photo.clamp(-1, 1)
         first, second = self.judge.embed(np.concatenate([levels(photo), self.pairs.render[index : index + 1]]))
         return {
             "steps": reached.steps,
@@ -158,6 +160,7 @@ class Bench:
             "inversion_psnr": psnr(shown, x),
             "inversion_l1": float(pyramid_l1(shown, x, torch.ones_like(x[:, :1]))),
             "decode_psnr": psnr(photo, truth),
+            "difference_psnr": psnr(difference, truth),
             "decode_l1": float(pyramid_l1(photo, truth, torch.ones_like(x[:, :1]))),
             "identity": float(first @ second),
         }
@@ -194,11 +197,12 @@ def means(each: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def table(found: list[dict[str, Any]]) -> str:
     """Markdown."""
     lines = [
-        "| | steps | processor s | inversion dB | decode to truth dB | identity |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| | steps | processor s | inversion dB | decode to truth dB | difference to truth dB | identity |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for row in found:
-        figures = f"{row['inversion_psnr']:.2f} | {row['decode_psnr']:.3f} | {row['identity']:.4f}"
+        decibels = f"{row['inversion_psnr']:.2f} | {row['decode_psnr']:.3f} | {row['difference_psnr']:.3f}"
+        figures = f"{decibels} | {row['identity']:.4f}"
         lines.append(f"| {WAYS[row['way']]} | {row['steps']:.0f} | {row['seconds']:.1f} | {figures} |")
     return "\n".join(lines)
 

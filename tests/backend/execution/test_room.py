@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import gc
 import mmap
 import threading
 
@@ -40,7 +39,6 @@ def test_nothing_is_lent_twice(wishes: list[tuple[int, bool]]) -> None:
         del lent
         if given_up and kept:
             kept.pop(len(kept) // 2)
-            gc.collect()
     for lent, number in kept:
         assert lent[0] == lent[-1] == number
 
@@ -62,7 +60,6 @@ def test_a_tensor_keeps_its_memory_as_long_as_any_view_of_it() -> None:
     view = one.view(1024, -1)[5:6].T
     where = one.data_ptr()
     del one
-    gc.collect()
     other = room(LARGE // 4, dtype=torch.float32)
     other.fill_(1)
     assert other.data_ptr() != where
