@@ -59,11 +59,6 @@ class Graphed:
         self._recordings: OrderedDict[tuple, Recording] = OrderedDict()
         self._guard = threading.Lock()
 
-    @property
-    def sizes(self) -> int:
-        """How many sizes are recorded."""
-        return len(self._recordings)
-
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """The function's results, which are the caller's own."""
         key = tuple((tuple(value.shape), value.dtype, str(value.device)) for value in inputs)
@@ -74,11 +69,6 @@ class Graphed:
                 own.copy_(value)
             recording.replay()
             return tuple(result.clone() for result in recording.results)
-
-    def release(self) -> None:
-        """Forget all sizes: what a pass takes in memory is free again."""
-        with self._guard:
-            self._recordings.clear()
 
     def _recorded(self, key: tuple, inputs: tuple[Tensor, ...]) -> Recording:
         while len(self._recordings) >= MOST_GRAPHS:
