@@ -68,9 +68,10 @@ def _draw_inversion(layout: bpy.types.UILayout, settings: bpy.types.PropertyGrou
     column.use_property_decorate = False
     column.prop(settings, "refine")
     column.prop(settings, "tune")
-    restored = column.column(align=True, heading="Restore")
+    restored = column.column(align=True)
     # The difference keeps all of the input, so there is nothing to bring back.
     restored.active = settings.method != "difference"
+    restored.label(text="Restore from the Input")
     for name in ("restore_iris", "restore_skin", "restore_background", "restore_accessories"):
         restored.prop(settings, name, slider=True)
 
