@@ -21,6 +21,8 @@ FORMAT = "NVIDIA PyTorch pickle"
 STATE_DICT = "state dict with NVIDIA's names"
 PARTS_LIMIT = 20_000
 DEPTH_LIMIT = 8
+LIMIT_TOLD = 1e6
+"""Of the activations: more is none."""
 MAPPING_GAIN = 0.01
 """The mapping network's learning rate multiplier, by which its biases are scaled (arXiv 1812.04948, appendix C)."""
 
@@ -42,7 +44,18 @@ def read(contents: Contents) -> Found | None:
     discriminator, notes = optional_discriminator(
         lambda: tensors_of(judge, "resnet") if isinstance(judge, Record) else {}, contents.size, generator[0]
     )
-    return Found(format=FORMAT, generator=generator, discriminator=discriminator, notes=notes)
+    return Found(
+        format=FORMAT, generator=generator, discriminator=discriminator, notes=(*notes, *_limits(value["G_ema"]))
+    )
+
+
+def _limits(network: Record) -> tuple[str, ...]:
+    """What to tell of a limit to the activations, which is not applied here."""
+    told = (module.state.get("conv_clamp") for _, module in modules(network))
+    limit = min((limit for limit in told if isinstance(limit, (int, float)) and 0 < limit < LIMIT_TOLD), default=None)
+    if limit is None:
+        return ()
+    return (f"It was trained with its activations limited to ±{limit:g}; they are not limited here.",)
 
 
 def _read_state_dicts(contents: Contents) -> Found | None:

@@ -68,6 +68,16 @@ def test_rosinality(tmp_path: Path, zipped: bool) -> None:
     assert found.notes == ()
 
 
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [(256, "±256"), (256.0, "±256"), (None, ""), (10**30, ""), ([256], ""), (-1, ""), (float("nan"), "")],
+)
+def test_limited_activations_are_told(tmp_path: Path, limit: object, told: str) -> None:
+    foreign.write_nvidia_torch(tmp_path / "network.pkl", foreign.small_generator(), conv_clamp=limit)
+    notes = read_foreign(tmp_path / "network.pkl").notes
+    assert [told in note for note in notes] == ([True] if told else [])
+
+
 def test_rosinality_without_a_mean_latent_gets_one_and_says_so(tmp_path: Path) -> None:
     generator = foreign.small_generator()
     foreign.write_rosinality(tmp_path / "weights.pt", generator, mean=False)
