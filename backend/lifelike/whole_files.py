@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that are written whole or not at all, and the hash that tells their content."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE
-
-CHUNK = 1 << 20
 
 
 @contextmanager
@@ -48,16 +45,3 @@ def write_whole(file: Path, content: bytes) -> None:
     """Write bytes as `written_whole`."""
     with written_whole(file) as unfinished:
         unfinished.write_bytes(content)
-
-
-def file_sha256(file: Path) -> str:
-    """SHA-256 of a file's content, 64 hexadecimal digits.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    digest = hashlib.sha256()  # hashlib.file_digest needs Python 3.11
-    with file.open("rb") as opened:
-        while chunk := opened.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and their hash."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lifelike.hashing import CHUNK, file_sha256
 from lifelike.networks.weights import save_tensors
-from lifelike.whole_files import CHUNK, file_sha256, write_whole, written_whole
+from lifelike.whole_files import write_whole, written_whole
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
 

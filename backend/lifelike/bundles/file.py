@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from lifelike.bundles.card import BundleCard, card_from_json, card_to_json
+from lifelike.hashing import file_sha256
 from lifelike.networks.weights import save_tensors
-from lifelike.whole_files import file_sha256
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 CARD_KEY = "lifelike_card"

@@ -22,7 +22,7 @@ from lifelike.evaluation.judging.sharpness import Sharpness
 from lifelike.evaluation.named_embedder import load_embedder
 from lifelike.evaluation.public_weights import INCEPTION, VGG16, find_weights
 from lifelike.evaluation.report import Missing
-from lifelike.whole_files import file_sha256
+from lifelike.hashing import file_sha256
 
 
 @frozen(eq=False)

@@ -15,7 +15,7 @@ import torch
 from attrs import frozen
 
 from lifelike.evaluation.report import Missing
-from lifelike.whole_files import file_sha256
+from lifelike.hashing import file_sha256
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 PUBLISHED = "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/"

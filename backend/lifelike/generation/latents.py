@@ -11,8 +11,8 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from lifelike.generation.space import Space
+from lifelike.hashing import file_sha256
 from lifelike.networks.stylegan2 import GeneratorSettings
-from lifelike.whole_files import file_sha256
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 LARGEST_SEED = 2**32 - 1

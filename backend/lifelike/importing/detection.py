@@ -8,13 +8,13 @@ from typing import BinaryIO
 
 from attrs import evolve
 
+from lifelike.hashing import file_sha256
 from lifelike.importing import arcface, e4e, nvidia_tensorflow, nvidia_torch, own, rosinality
 from lifelike.importing.collecting import tensors_in
 from lifelike.importing.found import Contents, Found
 from lifelike.importing.refusal import TAKEN, Refused, printable
 from lifelike.importing.safetensors_file import is_safetensors, read_safetensors
 from lifelike.importing.torch_file import read_pickle, read_zip
-from lifelike.whole_files import file_sha256
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 SIZE_LIMIT = 4 << 30

@@ -24,7 +24,7 @@ from lifelike.datasets.preparation.measures import yaw_of
 from lifelike.datasets.preparation.outcome import outcome_of
 from lifelike.datasets.preparation.thresholds import Reason, Thresholds
 from lifelike.faces.alignment import take_portrait, transform_points
-from lifelike.whole_files import file_sha256
+from lifelike.hashing import file_sha256
 
 RESOLUTION = 128
 LIMITS = Thresholds()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lifelike.bundles.public.entry import PublicFile
-from lifelike.whole_files import file_sha256
+from lifelike.hashing import file_sha256
 
 
 def difference(path: Path, file: PublicFile) -> str:

@@ -19,7 +19,7 @@ from lifelike.datasets.preparation.sources import Source, find_sources
 from lifelike.datasets.preparation.thresholds import Reason, Thresholds
 from lifelike.datasets.preparation.workers import Task, examine_all
 from lifelike.datasets.writing import replace_text, write_records, writing_to
-from lifelike.whole_files import file_sha256
+from lifelike.hashing import file_sha256
 
 REJECTED = "rejected.jsonl"
 SAVED_EVERY = 15.0

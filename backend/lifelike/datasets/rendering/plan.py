@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from lifelike.datasets.indexes import OWN
 from lifelike.datasets.record import LOOKS, from_line
-from lifelike.whole_files import file_sha256
+from lifelike.hashing import file_sha256
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.shots import ShotSettings
 

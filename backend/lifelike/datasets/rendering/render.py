@@ -29,7 +29,7 @@ from lifelike.datasets.rendering.plan import (
 from lifelike.datasets.rendering.process import Locate
 from lifelike.datasets.storage import FolderStorage
 from lifelike.datasets.writing import append_line, append_record, replace_text, store_picture, writing_to
-from lifelike.whole_files import file_sha256
+from lifelike.hashing import file_sha256
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 from lifelike_protocol.messages import Array
 
