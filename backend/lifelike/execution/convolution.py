@@ -146,3 +146,40 @@ class FusedConvolution:
         if self.change is Change.DOUBLED:
             following.value = 0
             together(lambda: self.kernels.blur(byref(job)))
+
+
+class StaticConvolution:
+    """A `FusedConvolution` all of whose numbers are known, as every one is that no style changes.
+
+    Args:
+        weight, change, half: as `FusedConvolution`'s.
+        bias: [O] float32; scale, shift: [I]; gain, slope: [O]; by default they change nothing.
+    """
+
+    def __init__(
+        self,
+        kernels: Kernels,
+        weight: Tensor,
+        bias: Tensor,
+        *,
+        scale: Tensor | None = None,
+        shift: Tensor | None = None,
+        gain: Tensor | None = None,
+        slope: Tensor | None = None,
+        change: Change = Change.SAME,
+        half: bool = False,
+    ) -> None:
+        self._convolution = FusedConvolution(kernels, weight, change=change, half=half)
+        outputs, inputs = weight.shape[:2]
+        self._bias, self._shift = bias, shift
+        self._scale = torch.ones(inputs) if scale is None else scale
+        self._gain = torch.ones(outputs) if gain is None else gain
+        self._slope = torch.ones(outputs) if slope is None else slope
+
+    def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        """As `FusedConvolution`: [NIRR] → [NORR], R doubled or halved; added: [NORR]."""
+        count = x.shape[0]
+        scale, gain = self._scale.expand(count, -1), self._gain.expand(count, -1)
+        return self._convolution(
+            x, scale=scale, shift=self._shift, gain=gain, bias=self._bias, slope=self._slope, added=added
+        )

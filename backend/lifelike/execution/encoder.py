@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lifelike.execution.convolution import FusedConvolution
+from lifelike.execution.convolution import StaticConvolution
 from lifelike.execution.kernels.interface import Change, Kernels
 from lifelike.execution.packed import PackedConvolution
 from lifelike.execution.stand_in import StandIn
@@ -67,14 +67,12 @@ class FusedInput(StandIn):
     def __init__(self, kernels: Kernels, layer: InputLayer, half: bool) -> None:
         super().__init__(layer)
         convolution, norm, prelu = cast(nn.Conv2d, layer[0]), cast(nn.BatchNorm2d, layer[1]), cast(nn.PReLU, layer[2])
-        self.convolution = FusedConvolution(kernels, convolution.weight, half=half)
-        self.gain, self.bias = as_affine(norm)
-        self.slope = prelu.weight.detach().float()
-        self.ones = torch.ones(1, convolution.in_channels)
+        gain, bias = as_affine(norm)
+        slope = prelu.weight.detach().float()
+        self.convolution = StaticConvolution(kernels, convolution.weight, bias, gain=gain, slope=slope, half=half)
 
     def __call__(self, x: Tensor) -> Tensor:  # [N3RR] → [NORR]
-        scale, gain = self.ones.expand(x.shape[0], -1), self.gain.expand(x.shape[0], -1)
-        return self.convolution(x, scale=scale, gain=gain, bias=self.bias, slope=self.slope)
+        return self.convolution(x)
 
 
 class FusedConvolutions:
@@ -82,22 +80,24 @@ class FusedConvolutions:
 
     def __init__(self, kernels: Kernels, layers: nn.Sequential, half: bool) -> None:
         first, convolution, prelu, second, last = (layers[index] for index in range(5))
-        self.scale, self.shift = as_affine(cast(nn.BatchNorm2d, first))
-        self.first = FusedConvolution(kernels, cast(Tensor, convolution.weight), half=half)
-        self.slope = cast(nn.PReLU, prelu).weight.detach().float()
-        self.ones, self.zeros = torch.ones_like(self.slope), torch.zeros_like(self.slope)
+        scale, shift = as_affine(cast(nn.BatchNorm2d, first))
+        slope = cast(nn.PReLU, prelu).weight.detach().float()
+        self.first = StaticConvolution(
+            kernels,
+            cast(nn.Conv2d, convolution).weight,
+            torch.zeros_like(slope),
+            scale=scale,
+            shift=shift,
+            slope=slope,
+            half=half,
+        )
         second, last = cast(nn.Conv2d, second), cast(nn.BatchNorm2d, last)
-        self.gain, self.bias = as_affine(last)
+        gain, bias = as_affine(last)
         change = Change.SAME if second.stride == (1, 1) else Change.HALVED
-        self.second = FusedConvolution(kernels, second.weight, change=change, half=half)
+        self.second = StaticConvolution(kernels, second.weight, bias, gain=gain, change=change, half=half)
 
     def __call__(self, x: Tensor) -> Tensor:
-        count = x.shape[0]
-        ones = self.ones.expand(count, -1)
-        x = self.first(
-            x, scale=self.scale.expand(count, -1), shift=self.shift, gain=ones, bias=self.zeros, slope=self.slope
-        )
-        return self.second(x, scale=ones, gain=self.gain.expand(count, -1), bias=self.bias, slope=self.ones)
+        return self.second(self.first(x))
 
 
 class PlainConvolutions:
@@ -142,20 +142,6 @@ class FusedBottleneck(StandIn):
         return torch.addcmul(beside, y, weights[:, :, None, None])
 
 
-class HalvingConvolution:
-    """A style head's convolution of stride 2, bias and leaky ReLU, on many pixels."""
-
-    def __init__(self, kernels: Kernels, weight: Tensor, bias: Tensor, slope: float) -> None:
-        self.convolution = FusedConvolution(kernels, weight, change=Change.HALVED, half=True)
-        self.bias, self.slope = bias.float(), torch.full_like(bias, slope)
-        self.before, self.ones = torch.ones(1, weight.shape[1]), torch.ones_like(bias)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        count = x.shape[0]
-        scale, gain = self.before.expand(count, -1), self.ones.expand(count, -1)
-        return self.convolution(x, scale=scale, gain=gain, bias=self.bias, slope=self.slope)
-
-
 class FusedStyleHead(StandIn):
     """A `StyleHead` whose convolutions run in one precision from the first to the last."""
 
@@ -172,12 +158,13 @@ class FusedStyleHead(StandIn):
 
     def _convolution(
         self, kernels: Kernels, layer: nn.Conv2d, activation: nn.LeakyReLU, side: int
-    ) -> HalvingConvolution | PackedConvolution | PlainConvolution:
+    ) -> StaticConvolution | PackedConvolution | PlainConvolution:
         assert layer.bias is not None
         weight, bias, slope = layer.weight.detach(), layer.bias.detach(), activation.negative_slope
         # In fp32 the heads make up most of the network's memory, and the kernels' copies would triple it.
         if side >= HALVED_FROM and self.dtype == torch.bfloat16:
-            return HalvingConvolution(kernels, weight, bias, slope)
+            slopes = torch.full_like(bias, slope)
+            return StaticConvolution(kernels, weight, bias.float(), slope=slopes, change=Change.HALVED, half=True)
         return frozen_convolution(weight, bias, self.dtype, stride=2, slope=slope)
 
     def __call__(self, x: Tensor) -> Tensor:  # [NCSS] → [N, w_dim]

@@ -7,25 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lifelike.execution.convolution import FusedConvolution
+from lifelike.execution.convolution import StaticConvolution
 from lifelike.execution.kernels.interface import Kernels
 from lifelike.execution.stand_in import StandIn
 from lifelike.networks.encoder import Encoder, Latent, Residual
 
 
-class BiasedConvolution:
+def biased(kernels: Kernels, layer: nn.Conv2d, half: bool) -> StaticConvolution:
     """A 3 × 3 convolution and its bias; what is beside it can be added in the same pass."""
-
-    def __init__(self, kernels: Kernels, layer: nn.Conv2d, half: bool) -> None:
-        assert layer.bias is not None
-        self.convolution = FusedConvolution(kernels, layer.weight, half=half)
-        self.bias = layer.bias.detach().float()
-        self.before, self.after = torch.ones(1, layer.in_channels), torch.ones(1, layer.out_channels)
-
-    def __call__(self, x: Tensor, added: Tensor | None = None) -> Tensor:
-        count = x.shape[0]
-        scale, gain = self.before.expand(count, -1), self.after.expand(count, -1)
-        return self.convolution(x, scale=scale, gain=gain, bias=self.bias, slope=self.after[0], added=added)
+    assert layer.bias is not None
+    return StaticConvolution(kernels, layer.weight, layer.bias.detach().float(), half=half)
 
 
 class FusedResidual(StandIn):
@@ -34,7 +25,7 @@ class FusedResidual(StandIn):
     def __init__(self, kernels: Kernels, block: Residual, half: bool) -> None:
         super().__init__(block)
         self._block = block
-        self.first, self.second = (BiasedConvolution(kernels, layer, half) for layer in (block.conv0, block.conv1))
+        self.first, self.second = (biased(kernels, layer, half) for layer in (block.conv0, block.conv1))
 
     def __call__(self, x: Tensor) -> Tensor:
         """As the block's `forward`."""
