@@ -6,7 +6,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from enum import Enum
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from attrs import evolve, frozen
@@ -15,7 +17,7 @@ from lifelike.bench.batch_throughput import time_batches
 from lifelike.bench.clock import Clock
 from lifelike.bench.contestants import Subject, config_f, encoder_subject, generator_subject
 from lifelike.bench.drawn_picture import drawn_picture, upright_landmarks
-from lifelike.bench.figures import Absence, MemoryPeak, Report, Stage, Start, Throughput, Timing
+from lifelike.bench.figures import Absence, MemoryPeak, Report, Stage, Start, Throughput
 from lifelike.bench.machine import describe
 from lifelike.bench.memory import measure_memory
 from lifelike.bench.network_timings import time_network
@@ -34,6 +36,7 @@ from lifelike_protocol.messages import FaceHint, Frame, Settings
 
 DRAWN_SIDE = 1024
 
+Figure = TypeVar("Figure")
 Told = Callable[[str], None]
 """Called with what is measured now."""
 
@@ -123,15 +126,21 @@ def with_networks(report: Report, wish: Wish, subjects: Sequence[Subject], clock
     """The roof, and every network's passes."""
     told("the machine's peak")
     peaks = measure_peaks(wish.device, clock, wish.rounds)
-    timings: list[Timing] = []
-    absent: list[Absence] = []
-    for subject in subjects:
-        found, missing = time_network(
-            subject, wish.references, clock, torch.get_num_threads(), wish.rounds, highest(peaks), told
-        )
-        timings += found
-        absent += missing
-    return evolve(report, peaks=peaks, timings=tuple(timings), absent=report.absent + tuple(absent))
+    roof, threads = highest(peaks), torch.get_num_threads()
+    timings, absent = of_each(
+        subjects, lambda subject: time_network(subject, wish.references, clock, threads, wish.rounds, roof, told)
+    )
+    return evolve(report, peaks=peaks, timings=timings, absent=report.absent + absent)
+
+
+def of_each(
+    subjects: Sequence[Subject], measure: Callable[[Subject], tuple[list[Figure], list[Absence]]]
+) -> tuple[tuple[Figure, ...], tuple[Absence, ...]]:
+    """What was measured of all networks, and what could not be."""
+    measured = [measure(subject) for subject in subjects]
+    return tuple(chain.from_iterable(found for found, _ in measured)), tuple(
+        chain.from_iterable(missing for _, missing in measured)
+    )
 
 
 def with_pictures(report: Report, wish: Wish, given: Frame | None, told: Told) -> Report:
@@ -171,23 +180,21 @@ def pictures_in(folder: Path, count: int, given: Frame | None) -> tuple[list[Pat
 
 def with_memory(report: Report, wish: Wish, subjects: Sequence[Subject], clock: Clock, told: Told) -> Report:
     """Every network's memory."""
-    peaks: list[MemoryPeak] = []
-    absent: list[Absence] = []
-    for subject in subjects:
+
+    def measure(subject: Subject) -> tuple[list[MemoryPeak], list[Absence]]:
         told(f"memory of {subject.network} {subject.resolution}")
-        found, missing = measure_memory(subject, wish.references, clock, torch.get_num_threads())
-        peaks += found
-        absent += missing
-    return evolve(report, memory=tuple(peaks), absent=report.absent + tuple(absent))
+        return measure_memory(subject, wish.references, clock, torch.get_num_threads())
+
+    peaks, absent = of_each(subjects, measure)
+    return evolve(report, memory=peaks, absent=report.absent + absent)
 
 
 def with_starts(report: Report, wish: Wish, subjects: Sequence[Subject], told: Told) -> Report:
     """Every network's first passes."""
-    starts: list[Start] = []
-    absent: list[Absence] = []
-    for subject in subjects:
+
+    def measure(subject: Subject) -> tuple[list[Start], list[Absence]]:
         told(f"starts of {subject.network} {subject.resolution}")
-        found, missing = measure_starts(subject, wish.device, torch.get_num_threads())
-        starts += found
-        absent += missing
-    return evolve(report, starts=tuple(starts), absent=report.absent + tuple(absent))
+        return measure_starts(subject, wish.device, torch.get_num_threads())
+
+    starts, absent = of_each(subjects, measure)
+    return evolve(report, starts=starts, absent=report.absent + absent)
