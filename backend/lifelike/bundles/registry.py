@@ -86,8 +86,13 @@ def remove_bundle(path: Path) -> tuple[str, ...]:
     return kept
 
 
+def names_path(name_or_path: str) -> bool:
+    """Whether it is a path and no name: it has a folder in it ("./mine") or ends in .safetensors."""
+    return bool(os.path.dirname(name_or_path)) or name_or_path.endswith(".safetensors")  # noqa: PTH120 - Path drops "./"
+
+
 def find_bundle(name_or_path: str) -> Path:
-    """The place of a bundle: a path has a folder in it ("./mine") or ends in .safetensors.
+    """The place of a bundle.
 
     Raises:
         LifelikeError: UNKNOWN_BUNDLE when there is none of that name and no such path.
@@ -96,7 +101,7 @@ def find_bundle(name_or_path: str) -> Path:
     if name_or_path in paths:
         return paths[name_or_path]
     path = Path(name_or_path).expanduser()
-    if (os.path.dirname(name_or_path) or path.suffix == ".safetensors") and path.exists():  # noqa: PTH120 - Path drops "./"
+    if names_path(name_or_path) and path.exists():
         return path
     known = ", ".join(paths) or "none"
     raise LifelikeError(

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lifelike.bundles import Bundle, find_bundle, read_bundle
 from lifelike.bundles.bundle import read_generators
 from lifelike.bundles.file import CARD_KEY
+from lifelike.bundles.registry import names_path
 from lifelike.networks.encoder import Encoder, EncoderSettings
 from lifelike.networks.encoders import AnyEncoder
 from lifelike.networks.face_locator import FaceLocator
@@ -119,7 +120,7 @@ def _find(source: str | Path, name: str, read: Callable[[Path], Bundle] = read_b
         raise LifelikeError(ErrorCode.INVALID_FILE, what, remedy)
     if path.is_file() and not _is_bundle(path):
         return path
-    if len(path.parts) > 1 or path.suffix == ".safetensors":
+    if names_path(str(source)):
         if not path.exists():
             what = f"There is no file or folder {source}."
             raise LifelikeError(ErrorCode.INVALID_FILE, what, "Give a network's file, a run's folder, or a bundle.")
