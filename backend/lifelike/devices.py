@@ -10,7 +10,7 @@ import sys
 
 import torch
 
-from lifelike.execution.room import THIS_PROCESS
+from lifelike.execution.arena import THIS_PROCESS
 from lifelike_protocol.errors import ErrorCode, LifelikeError
 
 THREADS_VARIABLE = "LIFELIKE_THREADS"

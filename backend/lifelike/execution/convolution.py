@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lifelike.execution.arena import uninitialised
 from lifelike.execution.kernels.interface import Change, Convolution, Kernels
-from lifelike.execution.room import room
 from lifelike.execution.threads import together
 
 TILES = 48  # measured: more leave the caches, fewer read the weights too often
@@ -27,7 +27,7 @@ def padded(channels: int, lanes: int) -> int:
 def empty_activations(count: int, channels: int, height: int, width: int, lanes: int, half: bool) -> Tensor:
     """[N, channels, height, width], channels last, with room for whole vectors of channels between the pixels."""
     dtype = torch.bfloat16 if half else torch.float32
-    return room(count, height, width, padded(channels, lanes), dtype=dtype).permute(0, 3, 1, 2)[:, :channels]
+    return uninitialised(count, height, width, padded(channels, lanes), dtype=dtype).permute(0, 3, 1, 2)[:, :channels]
 
 
 def activations(x: Tensor, lanes: int, half: bool) -> Tensor:
@@ -123,7 +123,7 @@ class FusedConvolution:
         """Room for one picture that is doubled."""
         if self.change is not Change.DOUBLED:
             return None
-        return room(2 * height + 1, 2 * width + 1, channels, dtype=self.dtype)
+        return uninitialised(2 * height + 1, 2 * width + 1, channels, dtype=self.dtype)
 
     def _divide(self, job: Convolution, height: int, width: int) -> None:
         """Into jobs: strips of tiles and, where those are too few for the threads, parts of the outputs."""

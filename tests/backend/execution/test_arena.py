@@ -13,8 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lifelike.execution import room as room_module
-from lifelike.execution.room import LARGE, PAGE, Arena, Room, room
+from lifelike.execution import arena as arenas
+from lifelike.execution.arena import LARGE, PAGE, Arena, OwnArena, uninitialised
 
 pytestmark = pytest.mark.skipif(not hasattr(mmap, "MADV_HUGEPAGE"), reason="an arena is made on Linux only")
 
@@ -55,17 +55,17 @@ def test_the_lowest_gap_is_taken_again() -> None:
 
 
 def test_a_tensor_keeps_its_memory_as_long_as_any_view_of_it() -> None:
-    one = room(LARGE // 4, dtype=torch.float32)
+    one = uninitialised(LARGE // 4, dtype=torch.float32)
     one.fill_(7)
     view = one.view(1024, -1)[5:6].T
     where = one.data_ptr()
     del one
-    other = room(LARGE // 4, dtype=torch.float32)
+    other = uninitialised(LARGE // 4, dtype=torch.float32)
     other.fill_(1)
     assert other.data_ptr() != where
     assert bool((view == 7).all())
     del view, other
-    assert room(LARGE // 4, dtype=torch.float32).data_ptr() == where
+    assert uninitialised(LARGE // 4, dtype=torch.float32).data_ptr() == where
 
 
 def test_what_is_not_lent_goes_back_to_the_system() -> None:
@@ -100,20 +100,20 @@ def test_threads_have_memory_of_their_own() -> None:
 
 
 def test_what_has_no_room_is_left_to_malloc(monkeypatch: pytest.MonkeyPatch) -> None:
-    little = Room()
+    little = OwnArena()
     little._arena, little._wanted = Arena(LARGE), False
-    monkeypatch.setattr(room_module, "THIS_PROCESS", little)
-    first, second = (room(LARGE // 4, dtype=torch.float32) for _ in range(2))
+    monkeypatch.setattr(arenas, "THIS_PROCESS", little)
+    first, second = (uninitialised(LARGE // 4, dtype=torch.float32) for _ in range(2))
     first.fill_(1)
     second.fill_(2)
     assert float(first.max()) == 1
 
 
 def test_without_addresses_there_is_no_arena(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room_module, "MOST", 1 << 60)
-    monkeypatch.setattr(room_module, "SHARE", 1e9)
-    without = Room()
+    monkeypatch.setattr(arenas, "MOST", 1 << 60)
+    monkeypatch.setattr(arenas, "SHARE", 1e9)
+    without = OwnArena()
     assert without.lend(LARGE) is None
     without.give_back()
-    monkeypatch.setattr(room_module, "THIS_PROCESS", without)
-    assert room(LARGE // 2, 3, dtype=torch.float32).shape == (LARGE // 2, 3)
+    monkeypatch.setattr(arenas, "THIS_PROCESS", without)
+    assert uninitialised(LARGE // 2, 3, dtype=torch.float32).shape == (LARGE // 2, 3)

@@ -72,7 +72,7 @@ class Arena:
         return [(start, end) for start, end in zip(starts, ends, strict=True) if start < end]
 
 
-class Room:
+class OwnArena:
     """This process's arena, made when it is first needed."""
 
     def __init__(self) -> None:
@@ -95,11 +95,11 @@ class Room:
             self._arena.give_back()
 
 
-THIS_PROCESS = Room()
+THIS_PROCESS = OwnArena()
 
 
-def room(*shape: int, dtype: torch.dtype) -> Tensor:
-    """An uninitialised tensor on the CPU."""
+def uninitialised(*shape: int, dtype: torch.dtype) -> Tensor:
+    """A tensor on the CPU, with whatever was in its memory."""
     size = math.prod(shape) * dtype.itemsize
     lent = THIS_PROCESS.lend(size) if size >= LARGE else None
     if lent is None:
